@@ -1,0 +1,1 @@
+# placeholder until the tooling slice lands in this same session

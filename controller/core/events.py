@@ -1,0 +1,441 @@
+"""Everything the core can be told. Frozen, integers and text only.
+
+An event carries no host time: `LineController.handle(at_ns, event)` is given it, and the journal
+stores it beside the event. `PlcRecord` and its kinds come out of the PLC's ring in order; the other
+events come from the links, the vision workers, the list reader, the journal and the clock.
+
+Bounds are part of the contract: the edge refuses what does not fit (see plc/record_codec.py and
+controller/wire.py), the core asserts.
+"""
+
+from dataclasses import dataclass
+
+from controller.core.settings import Rules
+from controller.core.vocabulary import (
+    BeltCause,
+    BeltMotion,
+    DecisionResult,
+    DefaultCause,
+    GatePhase,
+    GatePosition,
+    LineRequest,
+    LinkFault,
+    LookUpPurpose,
+    LookUpResult,
+    PassEnd,
+)
+
+# --- records of the PLC's ring -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlcRecord:
+    """What every ring record carries.
+
+    `ring_seq` counts from 1 within one PLC boot and wraps at 32 bits, skipping 0. `source` is the
+    device's number in line.toml. `track_id` is 0 where the record concerns no parcel. `encoder_counts`
+    is the position at the instant of the event, `plc_time_us` the PLC's own clock.
+    """
+
+    boot_id: int
+    ring_seq: int
+    source: int
+    track_id: int
+    encoder_counts: int
+    plc_time_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inducted(PlcRecord):
+    """Leading edge at the induct photo-eye: a new pass. `gap_before_counts` is U32_MAX if unknown."""
+
+    gap_before_counts: int
+
+
+@dataclass(frozen=True, slots=True)
+class EyePassed(PlcRecord):
+    """Trailing edge at photo-eye `source`.
+
+    `encoder_counts` is the position of the LEADING edge at this eye, `length_counts` the distance to
+    the trailing edge, `gap_before_counts` the clear belt before the leading edge (U32_MAX: unknown).
+    """
+
+    length_counts: int
+    gap_before_counts: int
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRead(PlcRecord):
+    """One part of one code on a label. `part_count` 0: the scanner says it read nothing.
+
+    `code_no` tells several codes of one pass apart. Parts are numbered 0 .. part_count - 1.
+    `symbology` is the scanner's number (0 unknown). `text` is printable ASCII, at most 28 per part.
+    """
+
+    code_no: int
+    part_no: int
+    part_count: int
+    symbology: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed(PlcRecord):
+    """A scale reading; `encoder_counts` is where the parcel's middle lay on the scale.
+
+    `measurement_no` (16 bits) moves by one a reading; a standing counter is a stuck scale.
+    `zero_mg` is what the scale showed empty just before.
+    """
+
+    weight_mg: int
+    zero_mg: int
+    measurement_no: int
+    stable: bool
+    over_range: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensioned(PlcRecord):
+    """A dimensioner reading. `measurable` is false for a soft bag and the like."""
+
+    length_mm: int
+    width_mm: int
+    height_mm: int
+    measurement_no: int
+    measurable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered(PlcRecord):
+    """The PLC triggered X-ray or camera `source` for this parcel with a number that wraps at 32 bits."""
+
+    trigger_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateMoved(PlcRecord):
+    """Feedback of gate `source`."""
+
+    phase: GatePhase
+    position: GatePosition
+    travel_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSeen(PlcRecord):
+    """The eye of lane `source` saw this parcel enter."""
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultTaken(PlcRecord):
+    """The PLC sent the parcel straight on (hold) by itself."""
+
+    cause: DefaultCause
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelLost(PlcRecord):
+    """Expected at eye `source` and not seen there."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraSeen(PlcRecord):
+    """An edge at eye `source` that belongs to no tracked parcel; `track_id` is its new id."""
+
+    length_counts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneOpened(PlcRecord):
+    """A guard or curtain of zone `source` was opened: positions from_mm .. to_mm are unknown."""
+
+    from_mm: int
+    to_mm: int
+
+
+@dataclass(frozen=True, slots=True)
+class BeltChanged(PlcRecord):
+    """The belt started, stopped or changed speed."""
+
+    motion: BeltMotion
+    speed_mm_per_s: int
+    cause: BeltCause
+
+
+@dataclass(frozen=True, slots=True)
+class LaneChanged(PlcRecord):
+    """Lane `source` became full or free, jammed or clear; `room_parcels` is what still fits."""
+
+    full: bool
+    jammed: bool
+    room_parcels: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged(PlcRecord):
+    """State of device `source` as its PLC inputs tell."""
+
+    on: bool
+    interlock_closed: bool
+    fault: bool
+
+
+# --- the PLC link --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class BeltRow:
+    """One row of the PLC's tracking table T, read at connect."""
+
+    track_id: int
+    encoder_counts: int
+    length_mm: int
+    state: int
+    destination: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlcConnected:
+    """The exchange is up. `decision_seq_max` is the highest in block E; ours continue above it.
+
+    `next_ring_seq` is the first record the link will deliver. `same_boot` and no gap mean: carry on.
+    """
+
+    boot_id: int
+    session: int
+    layout_version: int
+    next_ring_seq: int
+    decision_seq_max: int
+    on_belt: tuple[BeltRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlcLost:
+    fault: LinkFault
+
+
+@dataclass(frozen=True, slots=True)
+class PlcStateSeen:
+    """H+11 changed. `state_bits` are PlcStateBit; `overflow_count` counts records refused by a full ring."""
+
+    state_bits: int
+    overflow_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RingGap:
+    """Records after `last_seq` and before `next_seq` of this boot are gone."""
+
+    boot_id: int
+    last_seq: int
+    next_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionEchoed:
+    """Block E: the PLC's answer to `decision_seq`."""
+
+    decision_seq: int
+    track_id: int
+    result: DecisionResult
+
+
+# --- vision --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VisionUp:
+    """A vision worker for frame source `source` is connected and its source delivers."""
+
+    source: int
+
+
+@dataclass(frozen=True, slots=True)
+class VisionDown:
+    """Worker gone (`source_silent` false) or its frame source silent (true)."""
+
+    source: int
+    source_silent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFindings:
+    """What the vision worker found in one X-ray picture (DESIGN: vision contracts).
+
+    Lengths along the belt by encoder, widths across in the belt plane. Attenuation is -1000 ln T of
+    the high-energy channel. `rows_missing` counts rows lost inside the frame. `outline_count` is the
+    number of separate outlines. `picture_sha256` (64 hex digits) names the raw evidence file.
+    """
+
+    source: int
+    trigger_no: int
+    first_row_encoder_counts: int
+    row_pitch_counts: int
+    row_count: int
+    rows_missing: int
+    outline_start_counts: int
+    length_mm: int
+    width_mm: int
+    outline_count: int
+    mean_attenuation_milli: int
+    max_attenuation_milli: int
+    metal_area_mm2: int
+    opaque_area_mm2: int
+    usable: bool
+    calibration_id: str
+    profile_version: str
+    picture_sha256: str
+
+
+# --- declared lists ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GoodsRow:
+    """One row of a declared list: 10-digit HS code, quantity x 1e5 (the standard's N19,5)."""
+
+    gcode: str
+    qty_e5: int
+
+
+@dataclass(frozen=True, slots=True)
+class EarlierPass:
+    """An earlier pass of the same list: how it ended."""
+
+    pass_no: int
+    end: PassEnd
+
+
+@dataclass(frozen=True, slots=True)
+class ListFacts:
+    """The fields of one declared list that a verdict may use, as durable at `store_seq`.
+
+    `list_key` is `logisticsCode/logisticsNo/copNo`, stable over revisions. `status` is the customs status
+    code (0: no receipt yet), `status_time` its YYYYMMDDhhmmssmmm text. `gross_weight_mg` is -1 where
+    the message had none.
+    """
+
+    list_key: str
+    waybill: str
+    revision: int
+    status: int
+    status_time: str
+    gross_weight_mg: int
+    goods: tuple[GoodsRow, ...]
+    open_instructions: tuple[str, ...]
+    earlier_passes: tuple[EarlierPass, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListsAnswered:
+    """Answer to LookUp. `lists` holds every list that any of the codes names, at most 8."""
+
+    pass_no: int
+    purpose: LookUpPurpose
+    result: LookUpResult
+    store_seq: int
+    lists: tuple[ListFacts, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListChanged:
+    """A list that was looked up for a parcel on the belt has changed: new facts."""
+
+    store_seq: int
+    facts: ListFacts
+
+
+# --- journal, clock, people ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HostStarted:
+    """First event of a process: every parcel in flight is unproven now."""
+
+    session: int
+    software_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictDurable:
+    """The release verdict of this pass is on the disk: the release may be commanded."""
+
+    pass_no: int
+
+
+@dataclass(frozen=True, slots=True)
+class JournalFailed:
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRecovered:
+    """A supervisor named in `who` let releases resume."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlineReached:
+    """The time that `next_deadline_ns` named has come."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """UTC for labels and rule dates, at start, each minute and on a step."""
+
+    utc_ns: int
+    synchronised: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RulesActivated:
+    """`rules_id` is the SHA-256 of `text`; parcels keep the version of their entry."""
+
+    rules_id: str
+    text: str
+    rules: Rules
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequested:
+    request: LineRequest
+    who: str
+
+
+Event = (
+    Inducted
+    | EyePassed
+    | CodeRead
+    | Weighed
+    | Dimensioned
+    | Triggered
+    | GateMoved
+    | LaneSeen
+    | DefaultTaken
+    | ParcelLost
+    | ExtraSeen
+    | ZoneOpened
+    | BeltChanged
+    | LaneChanged
+    | DeviceChanged
+    | PlcConnected
+    | PlcLost
+    | PlcStateSeen
+    | RingGap
+    | DecisionEchoed
+    | VisionUp
+    | VisionDown
+    | PictureFindings
+    | ListsAnswered
+    | ListChanged
+    | HostStarted
+    | VerdictDurable
+    | JournalFailed
+    | JournalRecovered
+    | DeadlineReached
+    | ClockRead
+    | RulesActivated
+    | LineRequested
+)
