@@ -98,3 +98,6 @@ class Rules:
     scale_zero_mg_max: int = 20_000
     rows_missing_max: int = 0
     recirculations_max: int = 2
+    # Share of lists drawn for inspection, HMAC-SHA256(salt, list key): provable and the same each time.
+    inspection_permille: int = 0
+    inspection_salt: str = ""

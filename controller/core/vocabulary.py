@@ -65,6 +65,7 @@ class Reason(IntEnum):
     RECORDS_LOST = 59
     EMERGENCY_STOP = 60
     REFUSED_BY_PLC = 61
+    LINE_ABORTED = 62
 
 
 class LookUpPurpose(IntEnum):
@@ -99,7 +100,7 @@ class CheckKind(IntEnum):
     PICTURE_LENGTH = 5  # mm, X-ray outline against photo-eye
     PICTURE_WIDTH = 6  # mm, X-ray outline against dimensioner
     METAL_AREA = 7  # mm2 against the limit for the declared goods
-    PICTURE_ROWS = 8  # rows received against rows expected for the length
+    PICTURE_ROWS = 8  # rows missing against the limit
     SINGLE_PARCEL = 9  # number of outlines or codes, expected 1
     OPAQUE_AREA = 10  # mm2 that no ray came through, against the limit
     INSTRUCTIONS = 11  # number of open instructions, expected 0

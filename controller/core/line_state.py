@@ -1,0 +1,94 @@
+"""The line's PackML state, its cause and the permits, as one pure function of the core's state."""
+
+from controller.core.commands import EnterLineState, SetPermits
+from controller.core.state import CoreState
+from controller.core.turn import Turn
+from controller.core.vocabulary import (
+    Destination,
+    LineCause,
+    LineRequest,
+    LineState,
+    PlcStateBit,
+)
+
+Condition = tuple[LineState, LineCause]
+_E_STOP = LineCause.EMERGENCY_STOP
+
+
+def line_condition(turn: Turn) -> Condition:
+    """State and cause; the first that applies, worst first."""
+    state = turn.state
+    if state.abort_cause is not None:
+        return LineState.ABORTED, state.abort_cause
+    if not state.wanted_running:
+        return LineState.STOPPED, LineCause.OFFICER
+    if not state.plc_up:
+        if state.boot_id == 0:
+            return LineState.STOPPED, LineCause.NOT_STARTED
+        return LineState.HELD, LineCause.PLC_LINK
+    if not state.journal_ok:
+        return LineState.HELD, LineCause.JOURNAL
+    if _hold_lane_short(turn):
+        return LineState.SUSPENDED, LineCause.HOLD_LANE_FULL
+    if _blocked(turn, Destination.RELEASE):
+        return LineState.SUSPENDED, LineCause.RELEASE_LANE_FULL
+    if state.plc_state_bits & PlcStateBit.JAM:
+        return LineState.SUSPENDED, LineCause.JAM
+    return LineState.EXECUTE, LineCause.NORMAL
+
+
+def permits_for(condition: Condition) -> tuple[bool, bool]:
+    """(infeed, belt): infeed only in EXECUTE; the belt stops where moving on could do harm."""
+    state, cause = condition
+    belt = state is not LineState.ABORTED and cause is not LineCause.HOLD_LANE_FULL
+    return state is LineState.EXECUTE, belt
+
+
+def settle_line(turn: Turn) -> None:
+    """Emit what changed: state with its cause, and permits."""
+    state = turn.state
+    condition = line_condition(turn)
+    if condition != (state.state, state.cause):
+        state.state, state.cause = condition
+        turn.emit(EnterLineState(*condition))
+    permits = permits_for(condition)
+    if permits != (state.infeed_permit, state.belt_permit):
+        state.infeed_permit, state.belt_permit = permits
+        turn.emit(SetPermits(*permits))
+
+
+def requested(turn: Turn, request: LineRequest) -> None:
+    """START and STOP; CLEAR ends an abort whose cause is gone."""
+    state = turn.state
+    if request is LineRequest.START:
+        state.wanted_running = True
+    elif request is LineRequest.STOP:
+        state.wanted_running = False
+    elif state.abort_cause is not None and not _abort_stands(state):
+        state.abort_cause = None
+
+
+def _abort_stands(state: CoreState) -> bool:
+    bit = {
+        _E_STOP: PlcStateBit.EMERGENCY_STOP,
+        LineCause.GATE_FAULT: PlcStateBit.GATE_FAULT,
+    }.get(state.abort_cause or LineCause.NORMAL)
+    return bit is not None and bool(state.plc_state_bits & bit)
+
+
+def _blocked(turn: Turn, destination: Destination) -> bool:
+    lane = turn.lane_for(destination)
+    health = turn.state.lanes.get(lane.number) if lane else None
+    return health is not None and (health.full or health.jammed)
+
+
+def _hold_lane_short(turn: Turn) -> bool:
+    """The hold lane must have room for every parcel that is on the belt."""
+    lane = turn.lane_for(Destination.HOLD)
+    health = turn.state.lanes.get(lane.number) if lane else None
+    if health is None:
+        return False
+    short = 0 <= health.room_parcels < len(turn.state.parcels)
+    return health.full or health.jammed or short
+
+

@@ -1,0 +1,272 @@
+"""What the ends of our links tell: PLC, vision, lists, journal, clock."""
+
+from controller.core.customs import customs_reasons
+from controller.core.deciding import (
+    advance,
+    conclude,
+    durable,
+    hold_at_once,
+    revoke,
+    send_release,
+)
+from controller.core.events import (
+    BeltChanged,
+    DecisionEchoed,
+    DeviceChanged,
+    HostStarted,
+    LaneChanged,
+    ListChanged,
+    ListsAnswered,
+    PlcConnected,
+    PlcLost,
+    PlcStateSeen,
+    RingGap,
+    RulesActivated,
+    VisionDown,
+    VisionUp,
+)
+from controller.core.parcel import Parcel, ParcelState, Step
+from controller.core.readings import unprove
+from controller.core.state import LaneHealth, RuleVersion
+from controller.core.tracking import end_pass, note_sensor_exits, spoil_readings
+from controller.core.turn import Turn
+from controller.core.vocabulary import (
+    AlarmKind,
+    BeltCause,
+    BeltMotion,
+    DecisionResult,
+    Destination,
+    LineCause,
+    LookUpPurpose,
+    LookUpResult,
+    OutcomeKind,
+    PlcStateBit,
+    Reason,
+)
+
+# A change of more than a tenth spoils a reading in progress.
+_SPEED_CHANGE_DIVISOR = 10
+
+
+def host_started(turn: Turn, event: HostStarted) -> None:
+    """After our own restart nobody vouches for what is on the belt."""
+    turn.state.session = event.session
+    turn.state.plc_up = False
+    turn.state.xray.up = False
+    turn.state.journal_ok = True
+    turn.state.early_pictures.clear()
+    if turn.state.parcels:
+        turn.raise_alarm(AlarmKind.HOST_RESTARTED)
+        unprove(turn)
+    for parcel in list(turn.state.parcels.values()):
+        hold_at_once(turn, parcel, Reason.HOST_RESTARTED)
+
+
+def plc_connected(turn: Turn, event: PlcConnected) -> None:
+    state = turn.state
+    new_boot = event.boot_id != state.boot_id
+    if new_boot:
+        _forget_boot(turn, event)
+    state.session = event.session
+    state.plc_up = True
+    state.plc_fault = None
+    turn.clear_alarm(AlarmKind.PLC_LINK_LOST)
+    if event.decision_seq_max > state.decision_seq or new_boot:
+        state.decision_seq = max(state.decision_seq, event.decision_seq_max)
+    for parcel in list(state.parcels.values()):
+        if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
+            send_release(turn, parcel)
+        elif parcel.state is ParcelState.HELD and parcel.verdict is not None:
+            reason = parcel.verdict.reasons[0]
+            turn.send(parcel, parcel.verdict.destination, reason)
+
+
+def _forget_boot(turn: Turn, event: PlcConnected) -> None:
+    """The PLC restarted: its tracking table is empty, every parcel on the belt is unknown to it."""
+    state = turn.state
+    if state.boot_id:
+        turn.raise_alarm(AlarmKind.PLC_RESTARTED)
+        unprove(turn)
+    for parcel in list(state.parcels.values()):
+        hold_at_once(turn, parcel, Reason.PLC_RESTARTED)
+        end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
+    state.boot_id = event.boot_id
+    state.last_ring_seq = (event.next_ring_seq - 1) % (1 << 32)
+    state.belt.forget_clock()
+    state.lanes.clear()
+    state.scale_measurement_no = -1
+
+
+def plc_lost(turn: Turn, event: PlcLost) -> None:
+    turn.state.plc_up = False
+    turn.state.plc_fault = event.fault
+    turn.raise_alarm(AlarmKind.PLC_LINK_LOST)
+
+
+def plc_state_seen(turn: Turn, event: PlcStateSeen) -> None:
+    turn.state.plc_state_bits = event.state_bits
+    if event.state_bits & PlcStateBit.EMERGENCY_STOP:
+        emergency_stop(turn)
+    else:
+        turn.clear_alarm(AlarmKind.EMERGENCY_STOP)
+
+
+def emergency_stop(turn: Turn) -> None:
+    turn.raise_alarm(AlarmKind.EMERGENCY_STOP)
+    turn.state.abort_cause = LineCause.EMERGENCY_STOP
+    for parcel in list(turn.state.parcels.values()):
+        hold_at_once(turn, parcel, Reason.EMERGENCY_STOP)
+
+
+def ring_gap(turn: Turn, event: RingGap) -> None:
+    """Records are gone for good: nothing on the belt is proven any more."""
+    turn.raise_alarm(AlarmKind.RECORDS_LOST)
+    turn.state.last_ring_seq = (event.next_seq - 1) % (1 << 32)
+    for parcel in list(turn.state.parcels.values()):
+        hold_at_once(turn, parcel, Reason.RECORDS_LOST)
+
+
+def decision_echoed(turn: Turn, event: DecisionEchoed) -> None:
+    parcel = turn.state.parcels.get(event.track_id)
+    if parcel is None or parcel.decision_seq != event.decision_seq:
+        return
+    if event.result is DecisionResult.ACCEPTED:
+        turn.step(parcel, Step.ACCEPTED)
+    elif parcel.state is ParcelState.SENT:
+        revoke(turn, parcel, _REASON_OF_REFUSAL.get(event.result, Reason.REFUSED_BY_PLC))
+    elif _was_revoked(parcel) and event.result is DecisionResult.LATE:
+        turn.raise_alarm(AlarmKind.RELEASED_BUT_BAD_NEWS, parcel.track_id, parcel.pass_no)
+
+
+_REASON_OF_REFUSAL = {
+    DecisionResult.LATE: Reason.LATE,
+    DecisionResult.UNKNOWN_ID: Reason.UNKNOWN_PARCEL,
+    DecisionResult.LANE_FULL: Reason.LANE_FULL,
+}
+
+
+def _was_revoked(parcel: Parcel) -> bool:
+    return parcel.verdict is not None and parcel.verdict.revision == 1
+
+
+def belt_changed(turn: Turn, event: BeltChanged) -> None:
+    state, belt = turn.state, turn.state.belt
+    note_sensor_exits(turn)
+    running = event.motion is BeltMotion.RUNNING
+    change = abs(event.speed_mm_per_s - belt.speed_mm_per_s) * _SPEED_CHANGE_DIVISOR
+    if running != belt.running or change > belt.speed_mm_per_s:
+        spoil_readings(turn, event.encoder_counts)
+    belt.sample(turn.at_ns, event.plc_time_us, event.encoder_counts)
+    belt.running = running
+    if running:
+        belt.speed_mm_per_s = event.speed_mm_per_s
+    if event.cause is BeltCause.EMERGENCY_STOP:
+        emergency_stop(turn)
+    for parcel in list(state.parcels.values()):
+        advance(turn, parcel)
+
+
+def lane_changed(turn: Turn, event: LaneChanged) -> None:
+    turn.state.lanes[event.source] = LaneHealth(event.full, event.jammed, event.room_parcels)
+    for kind, raised in ((AlarmKind.LANE_FULL, event.full), (AlarmKind.LANE_JAM, event.jammed)):
+        if raised:
+            turn.raise_alarm(kind, event.source)
+        else:
+            turn.clear_alarm(kind, event.source)
+    lane = turn.lane_number(event.source)
+    if lane and Destination.RELEASE in lane.destinations and (event.full or event.jammed):
+        for parcel in list(turn.state.parcels.values()):
+            if parcel.state is not ParcelState.DIVERTING:
+                revoke(turn, parcel, Reason.LANE_FULL)
+
+
+def device_changed(turn: Turn, event: DeviceChanged) -> None:
+    if event.fault or not event.on or not event.interlock_closed:
+        turn.raise_alarm(AlarmKind.DEVICE_FAULT, event.source)
+    else:
+        turn.clear_alarm(AlarmKind.DEVICE_FAULT, event.source)
+
+
+def vision_up(turn: Turn, event: VisionUp) -> None:
+    """A first start on an empty belt needs no proof; a restart does."""
+    source = turn.state.xray
+    if not source.up and source.ever_up and turn.state.tally.inducted:
+        unprove(turn)
+    source.up = source.ever_up = True
+    turn.clear_alarm(AlarmKind.VISION_LOST, event.source)
+
+
+def vision_down(turn: Turn, event: VisionDown) -> None:
+    turn.state.xray.up = False
+    turn.raise_alarm(AlarmKind.VISION_LOST, event.source)
+
+
+def lists_answered(turn: Turn, event: ListsAnswered) -> None:
+    parcel = _by_pass(turn, event.pass_no)
+    _note_lists(turn, event.result is LookUpResult.ANSWERED)
+    if parcel is None:
+        return
+    if event.purpose is LookUpPurpose.IDENTIFY:
+        if parcel.state is ParcelState.TRACKED and parcel.lists_result is None:
+            parcel.lists = event.lists
+        return
+    if parcel.state is ParcelState.DECIDING:
+        parcel.lists = event.lists
+        parcel.lists_result = event.result
+        parcel.store_seq = event.store_seq
+        conclude(turn, parcel)
+
+
+def _note_lists(turn: Turn, available: bool) -> None:
+    turn.state.lists_ok = available
+    if available:
+        turn.clear_alarm(AlarmKind.LISTS_UNAVAILABLE)
+    else:
+        turn.raise_alarm(AlarmKind.LISTS_UNAVAILABLE)
+
+
+def list_changed(turn: Turn, event: ListChanged) -> None:
+    """News on a list after its verdict: it may take a release back, never the reverse."""
+    for parcel in list(turn.state.parcels.values()):
+        if len(parcel.lists) != 1 or parcel.lists[0].list_key != event.facts.list_key:
+            continue
+        if parcel.verdict is None or parcel.verdict.destination is not Destination.RELEASE:
+            continue
+        if event.store_seq < parcel.store_seq:
+            continue
+        reasons = customs_reasons(event.facts, turn.rules_of(parcel))
+        if reasons:
+            parcel.lists = (event.facts,)
+            parcel.store_seq = event.store_seq
+            revoke(turn, parcel, *reasons)
+
+
+def verdict_durable(turn: Turn, pass_no: int) -> None:
+    parcel = _by_pass(turn, pass_no)
+    if parcel is not None:
+        durable(turn, parcel)
+
+
+def rules_activated(turn: Turn, event: RulesActivated) -> None:
+    """New rules for new parcels; versions that no parcel carries any more are dropped."""
+    carried = {parcel.rules_id for parcel in turn.state.parcels.values()}
+    kept = [version for version in turn.state.rule_versions if version.rules_id in carried]
+    kept = [version for version in kept if version.rules_id != event.rules_id]
+    turn.state.rule_versions = [*kept, RuleVersion(event.rules_id, event.rules)]
+
+
+def journal_failed(turn: Turn) -> None:
+    turn.state.journal_ok = False
+    turn.raise_alarm(AlarmKind.JOURNAL_FAILED)
+
+
+def journal_recovered(turn: Turn) -> None:
+    turn.state.journal_ok = True
+    turn.clear_alarm(AlarmKind.JOURNAL_FAILED)
+
+
+def _by_pass(turn: Turn, pass_no: int) -> Parcel | None:
+    for parcel in turn.state.parcels.values():
+        if parcel.pass_no == pass_no:
+            return parcel
+    return None

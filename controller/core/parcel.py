@@ -1,0 +1,122 @@
+"""The states of one pass over the line, as a table.
+
+Theory. A pass begins TRACKED at the induct eye. When everything required is there, or its time is up,
+the core asks the list reader once more (DECIDING) and judges. A hold is final at once (HELD). A
+release is first COMMITTING (its record on the way to the disk), then UNSENT (durable), SENT (on the
+way to the PLC), LEASED (accepted) and DIVERTING (the gate has begun to move). Until the gate begins
+to move a release can be revoked, which makes it HELD; nothing ever makes a HELD parcel released.
+GONE is the end, when a lane eye saw it or tracking lost it.
+
+Rules for this file: states, steps and the table only; what a step means to the outside lives in
+deciding.py and tracking.py. A pair that is not in the table does not apply: the caller leaves the
+parcel as it is.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from controller.core.commands import CommitVerdict
+from controller.core.events import (
+    CodeRead,
+    Dimensioned,
+    ListFacts,
+    PictureFindings,
+    Triggered,
+    Weighed,
+)
+from controller.core.vocabulary import LookUpResult, Reason
+
+
+class ParcelState(IntEnum):
+    TRACKED = 1
+    DECIDING = 2
+    COMMITTING = 3
+    UNSENT = 4
+    SENT = 5
+    LEASED = 6
+    DIVERTING = 7
+    HELD = 8
+    GONE = 9
+
+
+class Step(IntEnum):
+    ASK = 1
+    JUDGE_RELEASE = 2
+    JUDGE_HOLD = 3
+    DURABLE = 4
+    SEND = 5
+    ACCEPTED = 6
+    REVOKE = 7
+    GATE_BEGAN = 8
+    END = 9
+
+
+_S = ParcelState
+TRANSITIONS: dict[ParcelState, dict[Step, ParcelState]] = {
+    _S.TRACKED: {Step.ASK: _S.DECIDING, Step.JUDGE_HOLD: _S.HELD, Step.END: _S.GONE},
+    _S.DECIDING: {
+        Step.JUDGE_RELEASE: _S.COMMITTING,
+        Step.JUDGE_HOLD: _S.HELD,
+        Step.END: _S.GONE,
+    },
+    _S.COMMITTING: {Step.DURABLE: _S.UNSENT, Step.REVOKE: _S.HELD, Step.END: _S.GONE},
+    _S.UNSENT: {Step.SEND: _S.SENT, Step.REVOKE: _S.HELD, Step.END: _S.GONE},
+    # SEND again after a broken link: the first may never have arrived.
+    # The echo can be lost while the gate already moves.
+    _S.SENT: {
+        Step.SEND: _S.SENT,
+        Step.ACCEPTED: _S.LEASED,
+        Step.REVOKE: _S.HELD,
+        Step.GATE_BEGAN: _S.DIVERTING,
+        Step.END: _S.GONE,
+    },
+    _S.LEASED: {Step.REVOKE: _S.HELD, Step.GATE_BEGAN: _S.DIVERTING, Step.END: _S.GONE},
+    _S.DIVERTING: {Step.END: _S.GONE},
+    _S.HELD: {Step.END: _S.GONE},
+    _S.GONE: {},
+}
+
+
+def after(state: ParcelState, step: Step) -> ParcelState | None:
+    """The state that `step` leads to, or None where the step does not apply."""
+    return TRANSITIONS[state].get(step)
+
+
+@dataclass(slots=True)
+class Parcel:
+    """Everything known of one pass. `entered_counts` is the encoder when its leading edge was at induct.
+
+    `length_counts` is -1 until the trailing edge left the induct eye. `flags` are reasons that were
+    found on the way (zone opened, stop, restart ...), in the order found.
+    """
+
+    pass_no: int
+    track_id: int
+    boot_id: int
+    rules_id: str
+    entered_at_ns: int
+    entered_counts: int
+    gap_before_counts: int
+    state: ParcelState = ParcelState.TRACKED
+    length_counts: int = -1
+    code_parts: tuple[CodeRead, ...] = ()
+    scanner_said_no_read: bool = False
+    weight: Weighed | None = None
+    weight_valid: bool = False
+    dimensions: Dimensioned | None = None
+    trigger: Triggered | None = None
+    picture: PictureFindings | None = None
+    picture_placed: bool = False
+    flags: tuple[Reason, ...] = ()
+    identify_asked: bool = False
+    decide_asked_at_ns: int = -1
+    left_sensors_at_ns: int = -1
+    lists: tuple[ListFacts, ...] = ()
+    lists_result: LookUpResult | None = None
+    store_seq: int = 0
+    verdict: CommitVerdict | None = None
+    decision_seq: int = 0
+
+    def flag(self, reason: Reason) -> None:
+        if reason not in self.flags:
+            self.flags = (*self.flags, reason)

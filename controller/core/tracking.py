@@ -1,0 +1,257 @@
+"""From induct to lane: what the PLC's records about the parcel itself mean."""
+
+from controller.core.commands import CommitVerdict, RecordOutcome
+from controller.core.deciding import (
+    REVOCABLE,
+    advance,
+    conclude,
+    hold_at_once,
+    left_sensors_ns,
+    revoke,
+)
+from controller.core.events import (
+    DefaultTaken,
+    ExtraSeen,
+    EyePassed,
+    GateMoved,
+    Inducted,
+    LaneSeen,
+    ParcelLost,
+    PlcRecord,
+    ZoneOpened,
+)
+from controller.core.matching import parcel_length_mm
+from controller.core.parcel import Parcel, ParcelState, Step
+from controller.core.turn import Turn
+from controller.core.units import mm_from_counts
+from controller.core.vocabulary import (
+    AlarmKind,
+    DefaultCause,
+    Destination,
+    GatePhase,
+    GatePosition,
+    LineCause,
+    OutcomeKind,
+    PassEnd,
+    Reason,
+)
+
+_REASON_OF_DEFAULT = {
+    DefaultCause.UNDECIDED: Reason.LATE,
+    DefaultCause.GAP: Reason.GAP,
+    DefaultCause.LANE_FULL: Reason.LANE_FULL,
+    DefaultCause.LEASE_ENDED: Reason.LINK_LOST,
+    DefaultCause.UNKNOWN_PARCEL: Reason.UNKNOWN_PARCEL,
+    DefaultCause.GATE_FAULT: Reason.REFUSED_BY_PLC,
+    DefaultCause.GATE_BUSY: Reason.GAP,
+}
+
+
+def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: int) -> Parcel:
+    """A new pass under the rules active now."""
+    state = turn.state
+    previous = state.parcels.get(record.track_id)
+    if previous is not None:
+        end_pass(turn, previous, OutcomeKind.NOT_SEEN, 0)
+    while len(state.parcels) >= turn.settings.parcels_on_belt_max:
+        end_pass(turn, next(iter(state.parcels.values())), OutcomeKind.NOT_SEEN, 0)
+    parcel = Parcel(
+        pass_no=state.next_pass_no,
+        track_id=record.track_id,
+        boot_id=record.boot_id,
+        rules_id=state.rule_versions[-1].rules_id,
+        entered_at_ns=turn.at_ns,
+        entered_counts=entered_counts,
+        gap_before_counts=gap_counts,
+    )
+    state.next_pass_no += 1
+    state.tally.inducted += 1
+    state.parcels[record.track_id] = parcel
+    return parcel
+
+
+def adopt(turn: Turn, record: PlcRecord) -> Parcel:
+    """A record names a parcel that we never saw enter: hold it, whatever it is."""
+    parcel = begin_pass(turn, record, record.encoder_counts, -1)
+    hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    return parcel
+
+
+def inducted(turn: Turn, record: Inducted) -> None:
+    turn.state.belt.sample(turn.at_ns, record.plc_time_us, record.encoder_counts)
+    begin_pass(turn, record, record.encoder_counts, record.gap_before_counts)
+
+
+def eye_passed(turn: Turn, parcel: Parcel, record: EyePassed) -> None:
+    """Length at the induct eye, re-checked at every later one (swap, merge, insertion)."""
+    trailing_counts = record.encoder_counts + record.length_counts
+    turn.state.belt.sample(turn.at_ns, record.plc_time_us, trailing_counts % (1 << 32))
+    if record.source == turn.settings.eyes[0].number:
+        parcel.length_counts = record.length_counts
+    elif not _same_parcel(turn, parcel, record):
+        hold_at_once(turn, parcel, Reason.LENGTH_CHANGED)
+        return
+    advance(turn, parcel)
+
+
+def _same_parcel(turn: Turn, parcel: Parcel, record: EyePassed) -> bool:
+    """Length within tolerance and the leading edge where the encoder puts it."""
+    settings = turn.settings
+    eye_mm = next((eye.position_mm for eye in settings.eyes if eye.number == record.source), None)
+    if eye_mm is None or parcel.length_counts < 0:
+        return False
+    travelled_mm = turn.state.belt.travelled_mm(record.encoder_counts, parcel.entered_counts)
+    apart_mm = mm_from_counts(
+        record.length_counts - parcel.length_counts, settings.encoder_counts_per_m
+    )
+    return (
+        abs(apart_mm) <= settings.length_tolerance_mm
+        and abs(travelled_mm - eye_mm) <= settings.attach_window_mm
+    )
+
+
+def gate_moved(turn: Turn, record: GateMoved) -> None:
+    parcel = turn.state.parcels.get(record.track_id) if record.track_id else None
+    if record.phase is GatePhase.STUCK:
+        turn.raise_alarm(AlarmKind.GATE_STUCK, record.source, parcel.pass_no if parcel else 0)
+        if record.position is not GatePosition.HOLD:
+            turn.state.abort_cause = LineCause.GATE_FAULT
+    elif record.phase is GatePhase.BEGAN and parcel is not None:
+        if record.position is not GatePosition.HOLD:
+            turn.step(parcel, Step.GATE_BEGAN)
+    elif record.phase is GatePhase.ARRIVED:
+        turn.clear_alarm(AlarmKind.GATE_STUCK, record.source)
+
+
+def default_taken(turn: Turn, parcel: Parcel, record: DefaultTaken) -> None:
+    """The PLC holds by itself: what we gave is void, and the record must say so."""
+    reason = _REASON_OF_DEFAULT[record.cause]
+    if parcel.state in (ParcelState.TRACKED, ParcelState.DECIDING):
+        parcel.flag(reason)
+        conclude(turn, parcel)
+    elif parcel.state in REVOCABLE:
+        revoke(turn, parcel, reason)
+    elif _planned(parcel) is not Destination.HOLD and parcel.state is ParcelState.HELD:
+        # An officers' lane was planned and could not be served: hold is as safe, but not as planned.
+        turn.raise_alarm(AlarmKind.WRONG_LANE, parcel.track_id, parcel.pass_no)
+
+
+def lane_seen(turn: Turn, parcel: Parcel, record: LaneSeen) -> None:
+    """The only proof of where a parcel went."""
+    if parcel.verdict is None:
+        hold_at_once(turn, parcel, Reason.LATE)
+    lane = turn.lane_number(record.source)
+    destinations = lane.destinations if lane else ()
+    planned = _planned(parcel)
+    kind = OutcomeKind.IN_PLANNED_LANE
+    if planned not in destinations:
+        kind = OutcomeKind.IN_OTHER_LANE
+        turn.raise_alarm(AlarmKind.WRONG_LANE, record.source, parcel.pass_no)
+    if Destination.RELEASE in destinations and planned is not Destination.RELEASE:
+        turn.raise_alarm(AlarmKind.HELD_PARCEL_IN_RELEASE_LANE, record.source, parcel.pass_no)
+        turn.state.abort_cause = LineCause.HELD_PARCEL_IN_RELEASE_LANE
+    end_pass(turn, parcel, kind, record.source)
+
+
+def parcel_lost(turn: Turn, parcel: Parcel, record: ParcelLost) -> None:
+    turn.raise_alarm(AlarmKind.PARCEL_LOST, record.source, parcel.pass_no)
+    hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    end_pass(turn, parcel, OutcomeKind.LOST, 0)
+
+
+def extra_seen(turn: Turn, record: ExtraSeen) -> None:
+    """Something that nobody inducted: hold, and say so."""
+    eyes = {eye.number: eye.position_mm for eye in turn.settings.eyes}
+    per_m = turn.settings.encoder_counts_per_m
+    travelled = eyes.get(record.source, 0) * per_m // 1000
+    entered_counts = (record.encoder_counts - travelled) % (1 << 32)
+    parcel = begin_pass(turn, record, entered_counts, -1)
+    parcel.length_counts = record.length_counts
+    turn.raise_alarm(AlarmKind.EXTRA_PARCEL, record.source, parcel.pass_no)
+    hold_at_once(turn, parcel, Reason.EXTRA_PARCEL)
+
+
+def zone_opened(turn: Turn, record: ZoneOpened) -> None:
+    """Hands may have been in there: every parcel that lay in the zone is unproven."""
+    now_counts = turn.state.belt.counts_now(turn.at_ns)
+    for parcel in list(turn.state.parcels.values()):
+        lead_mm = turn.state.belt.travelled_mm(now_counts, parcel.entered_counts)
+        length_mm = max(parcel_length_mm(parcel, turn.settings), turn.settings.parcel_length_max_mm)
+        window_mm = turn.settings.attach_window_mm
+        in_front = lead_mm + window_mm >= record.from_mm
+        if in_front and lead_mm - length_mm - window_mm <= record.to_mm:
+            hold_at_once(turn, parcel, Reason.ZONE_OPENED)
+
+
+def note_sensor_exits(turn: Turn) -> None:
+    """Before the belt changes: fix when each parcel left the last sensor under the old speed."""
+    for parcel in turn.state.parcels.values():
+        if parcel.left_sensors_at_ns < 0:
+            left_ns = left_sensors_ns(turn, parcel)
+            if left_ns is not None and left_ns <= turn.at_ns:
+                parcel.left_sensors_at_ns = left_ns
+
+
+def spoil_readings(turn: Turn, at_counts: int) -> None:
+    """The belt stopped or changed speed: whoever lay in a sensor loses that reading."""
+    settings = turn.settings
+    sensors_mm = (
+        settings.scale_position_mm,
+        settings.dimensioner_position_mm,
+        settings.xray_position_mm,
+    )
+    for parcel in turn.undecided():
+        lead_mm = turn.state.belt.travelled_mm(at_counts, parcel.entered_counts)
+        length_mm = parcel_length_mm(parcel, settings)
+        if length_mm < 0:
+            length_mm = settings.parcel_length_max_mm
+        margin_mm = settings.attach_window_mm // 2
+        for sensor_mm in sensors_mm:
+            if sensor_mm - margin_mm <= lead_mm <= sensor_mm + length_mm + margin_mm:
+                parcel.flag(Reason.STOPPED_IN_SENSOR)
+
+
+def end_pass(turn: Turn, parcel: Parcel, kind: OutcomeKind, lane_number: int) -> None:
+    """The final record of a pass."""
+    if parcel.verdict is None:
+        hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    verdict = parcel.verdict
+    assert verdict is not None
+    lane = turn.lane_number(lane_number)
+    destinations = lane.destinations if lane else ()
+    end = PassEnd.HELD
+    if Destination.RELEASE in destinations:
+        end = PassEnd.RELEASED
+    elif Destination.RECIRCULATE in destinations:
+        end = PassEnd.RECIRCULATED
+    turn.emit(
+        RecordOutcome(
+            pass_no=parcel.pass_no,
+            track_id=parcel.track_id,
+            waybill=verdict.waybill,
+            list_key=verdict.list_key,
+            destination=verdict.destination,
+            kind=kind,
+            lane=lane_number,
+            end=end,
+        )
+    )
+    _count(turn, verdict, end)
+    turn.step(parcel, Step.END)
+    turn.state.parcels.pop(parcel.track_id, None)
+
+
+def _count(turn: Turn, verdict: CommitVerdict, end: PassEnd) -> None:
+    tally = turn.state.tally
+    if end is PassEnd.RELEASED:
+        tally.released += 1
+    else:
+        tally.held += 1
+    destination = verdict.destination
+    tally.by_destination[destination] = tally.by_destination.get(destination, 0) + 1
+    for reason in verdict.reasons:
+        tally.by_reason[reason] = tally.by_reason.get(reason, 0) + 1
+
+
+def _planned(parcel: Parcel) -> Destination:
+    return parcel.verdict.destination if parcel.verdict else Destination.HOLD

@@ -1,0 +1,91 @@
+"""One turn of the core: the state, the time and the commands that this event causes.
+
+Small verbs that several handlers need (alarms, decision numbers, flags) live here; what an event
+means lives in tracking.py, readings.py, deciding.py and links.py.
+"""
+
+from dataclasses import dataclass, field
+
+from controller.core.commands import ClearAlarm, Command, RaiseAlarm, SendDecision
+from controller.core.parcel import Parcel, ParcelState, Step, after
+from controller.core.settings import Lane, LineSettings, Rules
+from controller.core.snapshot import AlarmView
+from controller.core.state import CoreState
+from controller.core.units import u32_sum
+from controller.core.vocabulary import AlarmKind, Destination
+
+# More alarms than an operator can read are no alarms: the oldest leave first.
+ALARMS_MAX = 64
+
+
+@dataclass(slots=True)
+class Turn:
+    settings: LineSettings
+    state: CoreState
+    at_ns: int
+    commands: list[Command] = field(default_factory=list)
+
+    def emit(self, command: Command) -> None:
+        self.commands.append(command)
+
+    def step(self, parcel: Parcel, step: Step) -> bool:
+        """Take `step` if the table allows it; False leaves the parcel as it is."""
+        state = after(parcel.state, step)
+        if state is None:
+            return False
+        parcel.state = state
+        return True
+
+    def raise_alarm(self, kind: AlarmKind, subject: int = 0, pass_no: int = 0) -> None:
+        """Raise once per kind and subject until cleared."""
+        alarms = self.state.alarms
+        if any(alarm.kind == kind and alarm.subject == subject for alarm in alarms):
+            return
+        alarms.append(AlarmView(kind, subject, pass_no, self.at_ns))
+        del alarms[:-ALARMS_MAX]
+        self.emit(RaiseAlarm(kind, subject, pass_no))
+
+    def clear_alarm(self, kind: AlarmKind, subject: int = 0) -> None:
+        kept = [a for a in self.state.alarms if (a.kind, a.subject) != (kind, subject)]
+        if len(kept) != len(self.state.alarms):
+            self.state.alarms = kept
+            self.emit(ClearAlarm(kind, subject))
+
+    def send(self, parcel: Parcel, destination: Destination, reason: int) -> None:
+        """A row of block D with the next decision number (never 0)."""
+        self.state.decision_seq = u32_sum(self.state.decision_seq, 1) or 1
+        parcel.decision_seq = self.state.decision_seq
+        self.emit(
+            SendDecision(
+                decision_seq=self.state.decision_seq,
+                boot_id=parcel.boot_id,
+                session=self.state.session,
+                track_id=parcel.track_id,
+                destination=destination,
+                reason=reason,
+            )
+        )
+
+    def rules_of(self, parcel: Parcel) -> Rules:
+        """The rule version fixed at the parcel's entry."""
+        for version in self.state.rule_versions:
+            if version.rules_id == parcel.rules_id:
+                return version.rules
+        raise AssertionError(f"rules {parcel.rules_id} of pass {parcel.pass_no} are gone")
+
+    def undecided(self) -> list[Parcel]:
+        waiting = (ParcelState.TRACKED, ParcelState.DECIDING)
+        return [parcel for parcel in self.state.parcels.values() if parcel.state in waiting]
+
+    def lane_for(self, destination: Destination) -> Lane | None:
+        """The lane that serves `destination`, None if the line has none."""
+        for lane in self.settings.lanes:
+            if destination in lane.destinations:
+                return lane
+        return None
+
+    def lane_number(self, number: int) -> Lane | None:
+        for lane in self.settings.lanes:
+            if lane.number == number:
+                return lane
+        return None

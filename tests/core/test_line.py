@@ -1,0 +1,394 @@
+"""The story of one parcel and what can go wrong in it."""
+
+import pytest
+from tests.core.story import BOOT, SESSION, Line, facts, held_for, sent_in, verdict_in
+
+from controller.core import events as e
+from controller.core.commands import CommitVerdict, RaiseAlarm, RecordOutcome, SetPermits
+from controller.core.parcel import ParcelState
+from controller.core.vocabulary import (
+    AlarmKind,
+    BeltCause,
+    BeltMotion,
+    DecisionResult,
+    DefaultCause,
+    Destination,
+    GatePhase,
+    GatePosition,
+    LineState,
+    LinkFault,
+    LookUpResult,
+    OutcomeKind,
+    PassEnd,
+    Reason,
+)
+
+
+def test_clean_parcel_is_released_only_after_its_record_is_durable() -> None:
+    line = Line()
+    verdict = line.until_verdict(100, 1)
+    assert (verdict.destination, verdict.reasons) == (Destination.RELEASE, ())
+    assert not any(sent_in(commands) for _, _, commands in line.log)
+    sent = sent_in(line.durable(2360, 1))
+    assert [(d.track_id, d.destination, d.boot_id, d.session) for d in sent] == [
+        (1, Destination.RELEASE, BOOT, SESSION)
+    ]
+    line.echo(2380, 1)
+    line.record(4000, e.GateMoved, 1, 1, GatePhase.BEGAN, GatePosition.LEFT, 0)
+    done = line.record(4400, e.LaneSeen, 1, 1)
+    outcome = next(c for c in done if isinstance(c, RecordOutcome))
+    assert (outcome.kind, outcome.lane, outcome.end) == (
+        OutcomeKind.IN_PLANNED_LANE,
+        1,
+        PassEnd.RELEASED,
+    )
+    assert line.core.state.parcels == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "destination", "reason"),
+    [
+        ({"status": 501}, Destination.DETAIN, Reason.STATUS_DETAINED),
+        ({"status": 700}, Destination.RETURN, Reason.STATUS_RETURNED),
+        ({"status": 500}, Destination.INSPECT, Reason.STATUS_INSPECT),
+        ({"status": 399}, Destination.HOLD, Reason.STATUS_NOT_RELEASED),
+        ({"status": 0}, Destination.HOLD, Reason.STATUS_NOT_RELEASED),
+        ({"gross_weight_mg": 2_070_000}, Destination.INSPECT, Reason.WEIGHT_DISAGREES),
+        ({"gross_weight_mg": -1}, Destination.INSPECT, Reason.WEIGHT_DISAGREES),
+        ({"open_instructions": ("I1",)}, Destination.INSPECT, Reason.CONTROL_INSTRUCTION),
+        (
+            {"earlier_passes": (e.EarlierPass(0, PassEnd.RELEASED),)},
+            Destination.HOLD,
+            Reason.DUPLICATE,
+        ),
+    ],
+)
+def test_what_the_list_says(
+    changes: dict[str, object], destination: Destination, reason: Reason
+) -> None:
+    line = Line(lists={"W1": (facts(**changes),)})
+    verdict = line.until_verdict(100, 1)
+    assert (verdict.destination, verdict.reasons) == (destination, (reason,))
+
+
+def test_an_earlier_hold_may_come_again() -> None:
+    earlier = (e.EarlierPass(0, PassEnd.HELD),)
+    line = Line(lists={"W1": (facts(earlier_passes=earlier),)})
+    assert line.until_verdict(100, 1).destination is Destination.RELEASE
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"metal_area_mm2": 101}, Reason.UNDECLARED_METAL),
+        ({"opaque_area_mm2": 101}, Reason.OPAQUE),
+        ({"length_mm": 316}, Reason.PICTURE_DISAGREES),
+        ({"width_mm": 231}, Reason.PICTURE_DISAGREES),
+        ({"outline_count": 2}, Reason.TOUCHING),
+        ({"usable": False}, Reason.PICTURE_INCOMPLETE),
+        ({"rows_missing": 1}, Reason.PICTURE_INCOMPLETE),
+        ({"first_row_encoder_counts": 99}, Reason.ASSOCIATION_UNPROVEN),
+        ({"outline_start_counts": 100}, Reason.ASSOCIATION_UNPROVEN),
+        ({"row_count": 20}, Reason.ASSOCIATION_UNPROVEN),
+    ],
+)
+def test_what_the_picture_says(changes: dict[str, object], reason: Reason) -> None:
+    line = Line()
+    line.until_picture(100, 1)
+    asked = line.picture(100, 1, **changes)
+    assert held_for(line.answer(2360, asked)) == (reason,)
+
+
+def test_two_labels_and_no_label() -> None:
+    line = Line()
+    line.until_picture(100, 1)
+    line.lists["W2"] = (facts("W2"),)
+    line.scan(110, 1, "W2", code_no=2)
+    asked = line.picture(100, 1)
+    parcel = line.core.state.parcels[1]
+    both = (facts("W1"), facts("W2"))
+    reply = e.ListsAnswered(parcel.pass_no, asked[0].purpose, LookUpResult.ANSWERED, 1, both)  # type: ignore[union-attr]
+    assert held_for(line.tell(2360, reply)) == (Reason.AMBIGUOUS,)
+
+    line.induct(5000, 2)
+    line.record(5350, e.CodeRead, 1, 2, 0, 0, 0, 0, "")
+    line.weigh(5000, 2)
+    line.measure(5000, 2)
+    line.trigger(5000, 2, 2)
+    assert held_for(line.picture(5000, 2)) == (Reason.NO_READ,)
+
+
+def test_unknown_waybill_is_not_declared() -> None:
+    line = Line(lists={"W1": ()})
+    assert line.until_verdict(100, 1).reasons == (Reason.NOT_DECLARED,)
+
+
+def test_same_list_twice_on_the_belt_holds_the_second() -> None:
+    line = Line()
+    line.lease(100, 1)
+    assert Reason.DUPLICATE in line.until_verdict(1100, 2).reasons
+
+
+def test_missing_picture_is_held_at_the_evidence_limit() -> None:
+    line = Line()
+    line.until_picture(100, 1)
+    due_ns = line.core.next_deadline_ns()
+    assert due_ns is not None
+    # trailing edge leaves the X-ray at 1,800 + 300 mm, 800 ms of grace, learnt 12 ms late at most
+    due_ms = (due_ns - 1_000_000_000) // 1_000_000
+    assert 100 + 2100 + 800 <= due_ms <= 100 + 2100 + 800 + 13
+    asked = line.tell(due_ms + 1, e.DeadlineReached())
+    assert held_for(line.answer(due_ms + 5, asked)) == (Reason.NO_PICTURE,)
+
+
+def test_look_up_that_never_answers_holds() -> None:
+    line = Line()
+    line.until_picture(100, 1)
+    line.picture(100, 1)
+    assert line.tell(2400, e.DeadlineReached()) == ()
+    commands = line.tell(2600, e.DeadlineReached())
+    assert held_for(commands) == (Reason.LISTS_UNAVAILABLE,)
+
+
+def test_slow_disk_turns_a_release_into_a_hold_and_never_back() -> None:
+    line = Line()
+    line.until_verdict(100, 1)
+    commands = line.tell(3660, e.DeadlineReached())
+    assert held_for(commands) == (Reason.RECORD_NOT_DURABLE,)
+    assert sent_in(line.durable(3670, 1)) == []
+    assert line.core.state.parcels[1].state is ParcelState.HELD
+
+
+def test_late_inspection_order_revokes_until_the_gate_begins() -> None:
+    line = Line()
+    line.lease(100, 1)
+    news = facts(status=500, revision=1)
+    commands = line.tell(3000, e.ListChanged(9, news))
+    revoked = verdict_in(commands)
+    assert (revoked.revision, revoked.destination) == (1, Destination.HOLD)
+    assert revoked.reasons == (Reason.STATUS_INSPECT,)
+    (hold,) = sent_in(commands)
+    assert hold.destination is Destination.HOLD
+    assert hold.decision_seq == 2
+    # the other way round is deaf: nothing makes it released again
+    assert line.tell(3010, e.ListChanged(10, facts(status=800))) == ()
+
+
+def test_bad_news_after_the_gate_began_is_an_alarm() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.record(4000, e.GateMoved, 1, 1, GatePhase.BEGAN, GatePosition.LEFT, 0)
+    commands = line.tell(4020, e.ListChanged(9, facts(status=500)))
+    assert [c.kind for c in commands if isinstance(c, RaiseAlarm)] == [
+        AlarmKind.RELEASED_BUT_BAD_NEWS
+    ]
+    assert not any(isinstance(c, CommitVerdict) for c in commands)
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (DecisionResult.LATE, Reason.LATE),
+        (DecisionResult.UNKNOWN_ID, Reason.UNKNOWN_PARCEL),
+        (DecisionResult.LANE_FULL, Reason.LANE_FULL),
+        (DecisionResult.BAD_CRC, Reason.REFUSED_BY_PLC),
+        (DecisionResult.REVOKED, Reason.REFUSED_BY_PLC),
+        (DecisionResult.WRONG_BOOT_OR_SESSION, Reason.REFUSED_BY_PLC),
+    ],
+)
+def test_a_refused_release_is_recorded_as_hold(result: DecisionResult, reason: Reason) -> None:
+    line = Line()
+    line.until_verdict(100, 1)
+    line.durable(2360, 1)
+    assert held_for(line.echo(2380, 1, result)) == (reason,)
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason"),
+    [
+        (DefaultCause.UNDECIDED, Reason.LATE),
+        (DefaultCause.GAP, Reason.GAP),
+        (DefaultCause.LANE_FULL, Reason.LANE_FULL),
+        (DefaultCause.LEASE_ENDED, Reason.LINK_LOST),
+        (DefaultCause.UNKNOWN_PARCEL, Reason.UNKNOWN_PARCEL),
+        (DefaultCause.GATE_FAULT, Reason.REFUSED_BY_PLC),
+        (DefaultCause.GATE_BUSY, Reason.GAP),
+    ],
+)
+def test_a_default_by_the_plc_is_recorded_as_hold(cause: DefaultCause, reason: Reason) -> None:
+    line = Line()
+    line.lease(100, 1)
+    assert held_for(line.record(3700, e.DefaultTaken, 1, 1, cause)) == (reason,)
+    done = line.record(6100, e.LaneSeen, 5, 1)
+    outcome = next(c for c in done if isinstance(c, RecordOutcome))
+    assert outcome.kind is OutcomeKind.IN_PLANNED_LANE
+
+
+def test_host_restart_holds_everything_in_flight() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.until_picture(1100, 2, "W2")
+    commands = line.tell(3300, e.HostStarted(77, "test"))
+    verdicts = [c for c in commands if isinstance(c, CommitVerdict)]
+    assert [(v.track_id, v.revision) for v in verdicts] == [(1, 1), (2, 0)]
+    assert all(Reason.HOST_RESTARTED in v.reasons for v in verdicts)
+
+
+def test_plc_restart_ends_every_pass_as_not_seen() -> None:
+    line = Line()
+    line.lease(100, 1)
+    commands = line.tell(3300, e.PlcConnected(BOOT + 1, SESSION, 1, 1, 0, ()))
+    (outcome,) = [c for c in commands if isinstance(c, RecordOutcome)]
+    assert (outcome.kind, outcome.destination) == (OutcomeKind.NOT_SEEN, Destination.HOLD)
+    assert line.core.state.parcels == {}
+    # records of the old boot mean nothing any more
+    assert line.record(3310, e.LaneSeen, 1, 1) == ()
+
+
+def test_short_break_of_the_link_carries_on_and_sends_again() -> None:
+    line = Line()
+    line.until_verdict(100, 1)
+    line.tell(2361, e.PlcLost(LinkFault.NO_ANSWER))
+    assert line.core.state.state is LineState.HELD
+    assert sent_in(line.durable(2362, 1)) == []
+    connected = e.PlcConnected(BOOT, SESSION, 1, line.ring_seq + 1, 0, ())
+    (release,) = sent_in(line.tell(2600, connected))
+    assert release.destination is Destination.RELEASE
+    assert line.core.state.state is LineState.EXECUTE
+
+
+def test_long_break_of_the_link_revokes_what_was_not_sent() -> None:
+    line = Line()
+    line.until_verdict(100, 1)
+    line.tell(2361, e.PlcLost(LinkFault.NO_ANSWER))
+    line.durable(2362, 1)
+    assert held_for(line.tell(3700, e.DeadlineReached())) == (Reason.LINK_LOST,)
+    connected = e.PlcConnected(BOOT, SESSION, 1, line.ring_seq + 1, 0, ())
+    assert [d.destination for d in sent_in(line.tell(3800, connected))] == [Destination.HOLD]
+
+
+def test_duplicate_records_change_nothing_and_a_gap_holds() -> None:
+    line = Line()
+    line.lease(100, 1)
+    again = next(event for _, event, _ in line.log if isinstance(event, e.Weighed))
+    assert line.tell(3000, again) == ()
+    line.ring_seq += 5
+    assert held_for(line.record(3000, e.LaneChanged, 5, 0, False, False, 40)) == (
+        Reason.RECORDS_LOST,
+    )
+
+
+def test_length_changed_on_the_way_revokes() -> None:
+    line = Line()
+    line.lease(100, 1)
+    commands = line.record(2800, e.EyePassed, 4, 1, 280, 0, counts=2500)
+    assert held_for(commands) == (Reason.LENGTH_CHANGED,)
+
+
+def test_belt_stop_spoils_the_reading_in_progress() -> None:
+    line = Line()
+    line.induct(100, 1)
+    stop = (BeltMotion.STOPPED, 0, BeltCause.JAM)
+    line.record(1100, e.BeltChanged, 0, 0, *stop)
+    assert Reason.STOPPED_IN_SENSOR in line.core.state.parcels[1].flags
+    assert line.core.next_deadline_ns() is None
+
+
+def test_stuck_scale_and_second_weight_are_not_valid() -> None:
+    line = Line()
+    line.until_picture(100, 1)
+    line.measurement_no -= 1  # the counter stands still
+    line.until_picture(1100, 2, "W2")
+    asked = line.picture(1100, 2)
+    assert held_for(line.answer(3360, asked)) == (Reason.WEIGHT_NOT_VALID,)
+
+
+def test_full_release_lane_stops_the_infeed_and_revokes() -> None:
+    line = Line()
+    line.lease(100, 1)
+    commands = line.record(3000, e.LaneChanged, 1, 0, True, False, 0)
+    assert held_for(commands) == (Reason.LANE_FULL,)
+    assert SetPermits(infeed=False, belt=True) in commands
+
+
+def test_held_parcel_in_release_lane_stops_the_belt() -> None:
+    line = Line(lists={"W1": (facts(status=399),)})
+    line.until_verdict(100, 1)
+    commands = line.record(4400, e.LaneSeen, 1, 1)
+    assert AlarmKind.HELD_PARCEL_IN_RELEASE_LANE in [
+        c.kind for c in commands if isinstance(c, RaiseAlarm)
+    ]
+    assert SetPermits(infeed=False, belt=False) in commands
+    assert line.core.state.state is LineState.ABORTED
+
+
+def test_record_of_a_parcel_never_inducted_is_held_as_unknown() -> None:
+    line = Line()
+    assert Reason.UNKNOWN_PARCEL in held_for(line.scan(100, 9, "W1"))
+
+
+def test_reading_out_of_place_is_not_attached() -> None:
+    line = Line()
+    line.lists["W1"] = (facts(),)
+    line.induct(100, 1)
+    # the scale's window is 750 .. 1,450 mm after induct
+    assert Reason.UNKNOWN_PARCEL in held_for(line.weigh(700, 1))
+    assert line.core.state.parcels[1].weight is None
+
+
+def test_broken_association_holds_all_before_the_gate_until_two_agree() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.until_picture(900, 2, "W2")
+    asked = line.picture(900, 2, first_row_encoder_counts=5)
+    revoked = verdict_in(tuple(c for c in asked if isinstance(c, CommitVerdict)))
+    assert (revoked.track_id, revoked.reasons) == (1, (Reason.ASSOCIATION_UNPROVEN,))
+    assert Reason.ASSOCIATION_UNPROVEN in held_for(line.answer(3200, asked))
+    assert line.until_verdict(6000, 3, "W3").reasons == (Reason.ASSOCIATION_UNPROVEN,)
+    assert line.until_verdict(9000, 4, "W4").reasons == ()
+
+
+def test_restart_of_vision_must_prove_itself_again() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.tell(2500, e.VisionDown(4, source_silent=False))
+    line.tell(2600, e.VisionUp(4))
+    assert line.until_verdict(6000, 3, "W3").reasons == (Reason.ASSOCIATION_UNPROVEN,)
+    assert line.until_verdict(9000, 4, "W4").reasons == ()
+
+
+def test_counters_and_encoder_wrap() -> None:
+    line = Line(start_counts=(1 << 32) - 500, ring_seq=(1 << 32) - 4)
+    line.lease(100, 1)
+    assert line.core.state.parcels[1].state is ParcelState.LEASED
+
+
+def test_failed_journal_stops_releases_and_infeed() -> None:
+    line = Line()
+    commands = line.tell(50, e.JournalFailed("disk full"))
+    assert SetPermits(infeed=False, belt=True) in commands
+    assert line.until_verdict(100, 1).reasons == (Reason.RECORD_NOT_DURABLE,)
+    line.tell(5000, e.JournalRecovered("supervisor"))
+    assert line.until_verdict(6000, 2, "W2").destination is Destination.RELEASE
+
+
+def test_opened_zone_holds_who_lay_in_it() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.until_picture(1500, 2, "W2")
+    commands = line.record(3300, e.ZoneOpened, 1, 0, 1500, 2000)
+    assert [v.track_id for v in commands if isinstance(v, CommitVerdict)] == [2]
+
+
+def test_emergency_stop_holds_all_and_needs_a_clear() -> None:
+    line = Line()
+    line.lease(100, 1)
+    line.tell(3000, e.PlcStateSeen(0x0008, 0))
+    assert line.core.state.state is LineState.ABORTED
+    assert line.core.state.parcels[1].state is ParcelState.HELD
+    clear = e.LineRequested(e.LineRequest.CLEAR, "officer")
+    line.tell(3100, clear)
+    assert line.core.state.state is LineState.ABORTED  # the button is still pressed
+    line.tell(3200, e.PlcStateSeen(0x0003, 0))
+    line.tell(3300, clear)
+    assert line.core.state.state is LineState.EXECUTE
