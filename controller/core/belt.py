@@ -32,8 +32,9 @@ class Belt:
     offset_at_ns: int = 0
 
     def forget_clock(self) -> None:
-        """A new PLC boot: its clock and encoder start anew."""
+        """A new PLC boot or a new host boot: clocks and encoder start anew."""
         self.offset_ns = None
+        self.counts_at_ns = 0
 
     def sample(self, at_ns: int, plc_time_us: int, counts: int) -> None:
         """The encoder stood at `counts` at PLC time `plc_time_us`; we learn it at host time `at_ns`."""

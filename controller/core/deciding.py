@@ -215,9 +215,7 @@ def _with_lane(turn: Turn, judgement: Judgement) -> Judgement:
     return Judgement(Destination.HOLD, reasons, judgement.checks, judgement.facts)
 
 
-def _verdict(
-    turn: Turn, parcel: Parcel, judgement: Judgement, revision: int = 0
-) -> CommitVerdict:
+def _verdict(turn: Turn, parcel: Parcel, judgement: Judgement, revision: int = 0) -> CommitVerdict:
     facts, dimensions, picture = judgement.facts, parcel.dimensions, parcel.picture
     return CommitVerdict(
         pass_no=parcel.pass_no,

@@ -16,8 +16,12 @@ from controller.core.settings import LineSettings
 from controller.core.snapshot import LineSnapshot
 from controller.core.state import CoreState
 from controller.core.turn import Turn
-from controller.core.units import u32_difference, u32_sum
+from controller.core.units import NS_PER_S, u32_difference, u32_sum
 from controller.core.view import snapshot_of
+from controller.core.vocabulary import AlarmKind
+
+# A synchronised clock is never corrected by more at once; more is a person or a fault.
+CLOCK_STEP_MAX_NS = 2 * NS_PER_S
 
 # Records about one parcel: (turn, parcel, record).
 _ABOUT_PARCEL: dict[type, Callable[[Turn, Parcel, Any], None]] = {
@@ -117,5 +121,13 @@ def _advance_all(turn: Turn) -> None:
 
 
 def _clock_read(turn: Turn, event: e.ClockRead) -> None:
-    turn.state.utc_ns = event.utc_ns
-    turn.state.utc_at_ns = turn.at_ns
+    """UTC is a label. A step is refused until a process start or until the clock agrees again."""
+    state = turn.state
+    if state.utc_ns:
+        step_ns = event.utc_ns - state.utc_ns - (turn.at_ns - state.utc_at_ns)
+        if abs(step_ns) > CLOCK_STEP_MAX_NS:
+            turn.raise_alarm(AlarmKind.CLOCK_STEP)
+            return
+    turn.clear_alarm(AlarmKind.CLOCK_STEP)
+    state.utc_ns = event.utc_ns
+    state.utc_at_ns = turn.at_ns

@@ -90,5 +90,3 @@ def _hold_lane_short(turn: Turn) -> bool:
         return False
     short = 0 <= health.room_parcels < len(turn.state.parcels)
     return health.full or health.jammed or short
-
-

@@ -55,6 +55,8 @@ def host_started(turn: Turn, event: HostStarted) -> None:
     turn.state.xray.up = False
     turn.state.journal_ok = True
     turn.state.early_pictures.clear()
+    turn.state.belt.forget_clock()
+    turn.state.utc_ns = 0
     if turn.state.parcels:
         turn.raise_alarm(AlarmKind.HOST_RESTARTED)
         unprove(turn)

@@ -103,9 +103,7 @@ def triggered(turn: Turn, parcel: Parcel, record: Triggered) -> None:
     parcel.trigger = record
     height_mm = parcel.dimensions.height_mm if parcel.dimensions else -1
     length_mm = parcel_length_mm(parcel, turn.settings)
-    turn.emit(
-        TellVision(record.source, parcel.track_id, record.trigger_no, length_mm, height_mm)
-    )
+    turn.emit(TellVision(record.source, parcel.track_id, record.trigger_no, length_mm, height_mm))
     early = turn.state.early_pictures
     for picture in [p for p in early if p.trigger_no == record.trigger_no]:
         early.remove(picture)

@@ -88,7 +88,6 @@ class CoreState:
     tally: Tally = field(default_factory=Tally)
 
 
-
 def first_state(settings: LineSettings, rules_id: str, rules: Rules) -> CoreState:
     """The state of a line that has never run."""
     belt = Belt(settings.encoder_counts_per_m, settings.belt_speed_mm_per_s)

@@ -105,9 +105,7 @@ class Line:
         )
 
     def measure(self, at_ms: int, track_id: int, length_mm: int = 300) -> tuple[Command, ...]:
-        return self.record(
-            at_ms + 1210, e.Dimensioned, 3, track_id, length_mm, 200, 150, 1, True
-        )
+        return self.record(at_ms + 1210, e.Dimensioned, 3, track_id, length_mm, 200, 150, 1, True)
 
     def trigger(self, at_ms: int, track_id: int, trigger_no: int) -> tuple[Command, ...]:
         return self.record(at_ms + 1740, e.Triggered, 4, track_id, trigger_no)
@@ -199,5 +197,3 @@ def held_for(commands: tuple[Command, ...]) -> tuple[Reason, ...]:
     verdict = verdict_in(commands)
     assert verdict.destination is not Destination.RELEASE
     return verdict.reasons
-
-

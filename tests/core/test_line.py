@@ -1,7 +1,6 @@
 """The story of one parcel and what can go wrong in it."""
 
 import pytest
-from tests.core.story import BOOT, SESSION, Line, facts, held_for, sent_in, verdict_in
 
 from controller.core import events as e
 from controller.core.commands import CommitVerdict, RaiseAlarm, RecordOutcome, SetPermits
@@ -22,6 +21,7 @@ from controller.core.vocabulary import (
     PassEnd,
     Reason,
 )
+from tests.core.story import BOOT, SESSION, Line, facts, held_for, sent_in, verdict_in
 
 
 def test_clean_parcel_is_released_only_after_its_record_is_durable() -> None:

@@ -1,0 +1,79 @@
+"""`python -m controller.app --config line.toml`: the line process.
+
+Its exit code is 0 only after an ordered stop. Anything unexpected ends it at once: the PLC holds by
+itself, and the supervisor starts it again.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from controller import priority
+from controller.config import ConfigError, LineConfig, load
+from controller.interfaces import Clock
+from controller.journal.day_file import JournalBusy
+from controller.runtime.line_process import LineProcess
+from plc.modbus_link import ModbusLink
+
+log = logging.getLogger(__name__)
+
+
+def modbus_link(config: LineConfig, clock: Clock, session: int) -> ModbusLink:
+    """The PLC link that line.toml asks for."""
+    return ModbusLink(
+        config.plc.host,
+        config.plc.port,
+        clock,
+        session,
+        device_id=config.plc.device_id,
+        base_address=config.plc.base_address,
+    )
+
+
+async def run_line(config: LineConfig) -> None:
+    """Serve one line until SIGTERM or SIGINT; raises on a bug, wherever on the loop it happened."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    crash: list[BaseException] = []
+
+    def crashed(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        log.critical("%s", context["message"], exc_info=error)
+        crash.append(error or RuntimeError(context["message"]))
+        stop.set()
+
+    loop.set_exception_handler(crashed)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    process = LineProcess(config, version("parcelgate"), modbus_link)
+    priority.settle_garbage()
+    log.info("%s", priority.lock_memory())
+    await process.run(stop)
+    counters = config.paths.state_dir / f"line-{config.line.name}.counters.json"
+    counters.write_text(json.dumps(asdict(process.link.counters)))  # type: ignore[attr-defined]
+    if crash:
+        raise crash[0]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code: 0 stopped in order, 1 could not start or crashed."""
+    parser = argparse.ArgumentParser(prog="parcelgate-line", description="one line's controller")
+    parser.add_argument("--config", type=Path, required=True, help="line.toml")
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        asyncio.run(run_line(load(parser.parse_args(argv).config)))
+    except (ConfigError, JournalBusy, OSError) as error:
+        print(f"parcelgate: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
