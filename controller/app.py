@@ -53,6 +53,8 @@ async def run_line(config: LineConfig) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     process = LineProcess(config, version("parcelgate"), modbus_link)
+    # As for any log: the file so far is closed and signed, and may be handed over.
+    loop.add_signal_handler(signal.SIGHUP, process.begin_file)
     priority.settle_garbage()
     log.info("%s", priority.lock_memory())
     await process.run(stop)

@@ -46,6 +46,40 @@ class Refused:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImportDocument:
+    """To intake: take this customs message. `zlib` says that `data` is compressed (a large one)."""
+
+    name: str
+    data: bytes
+    zlib: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportFault:
+    """One thing that was wrong: which message or list, which field, why."""
+
+    message: str
+    field: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportDone:
+    """Intake's answer to ImportDocument, once what was understood is durable.
+
+    `other` names a message that is not for this store. `store_failed`: nothing was taken, ask again.
+    """
+
+    messages: int
+    lists: int
+    receipts: int
+    errors: tuple[ImportFault, ...]
+    store_seq: int
+    other: str = ""
+    store_failed: bool = False
+
+
 KINDS: dict[int, type[Any]] = {
     # events
     1: events.Inducted,
@@ -96,6 +130,8 @@ KINDS: dict[int, type[Any]] = {
     201: ListsImported,
     202: Refused,
     203: snapshot.LineSnapshot,
+    210: ImportDocument,
+    211: ImportDone,
 }
 _NUMBER_OF: dict[type[Any], int] = {cls: number for number, cls in KINDS.items()}
 _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {

@@ -24,7 +24,7 @@ from controller.core.events import (
     Triggered,
     Weighed,
 )
-from controller.core.vocabulary import LookUpResult, Reason
+from controller.core.vocabulary import DefaultCause, LookUpResult, Reason
 
 
 class ParcelState(IntEnum):
@@ -116,6 +116,7 @@ class Parcel:
     store_seq: int = 0
     verdict: CommitVerdict | None = None
     decision_seq: int = 0
+    default: DefaultCause | None = None
 
     def flag(self, reason: Reason) -> None:
         if reason not in self.flags:

@@ -126,14 +126,12 @@ def gate_moved(turn: Turn, record: GateMoved) -> None:
 def default_taken(turn: Turn, parcel: Parcel, record: DefaultTaken) -> None:
     """The PLC holds by itself: what we gave is void, and the record must say so."""
     reason = _REASON_OF_DEFAULT[record.cause]
+    parcel.default = record.cause
     if parcel.state in (ParcelState.TRACKED, ParcelState.DECIDING):
         parcel.flag(reason)
         conclude(turn, parcel)
     elif parcel.state in REVOCABLE:
         revoke(turn, parcel, reason)
-    elif _planned(parcel) is not Destination.HOLD and parcel.state is ParcelState.HELD:
-        # An officers' lane was planned and could not be served: hold is as safe, but not as planned.
-        turn.raise_alarm(AlarmKind.WRONG_LANE, parcel.track_id, parcel.pass_no)
 
 
 def lane_seen(turn: Turn, parcel: Parcel, record: LaneSeen) -> None:
@@ -146,7 +144,9 @@ def lane_seen(turn: Turn, parcel: Parcel, record: LaneSeen) -> None:
     kind = OutcomeKind.IN_PLANNED_LANE
     if planned not in destinations:
         kind = OutcomeKind.IN_OTHER_LANE
-        turn.raise_alarm(AlarmKind.WRONG_LANE, record.source, parcel.pass_no)
+        # An officers' lane that could not be served in time: the PLC said so, and hold is as safe.
+        if parcel.default is None or Destination.HOLD not in destinations:
+            turn.raise_alarm(AlarmKind.WRONG_LANE, record.source, parcel.pass_no)
     if Destination.RELEASE in destinations and planned is not Destination.RELEASE:
         turn.raise_alarm(AlarmKind.HELD_PARCEL_IN_RELEASE_LANE, record.source, parcel.pass_no)
         turn.state.abort_cause = LineCause.HELD_PARCEL_IN_RELEASE_LANE

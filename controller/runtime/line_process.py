@@ -35,7 +35,6 @@ SNAPSHOT_PERIOD_S = 0.2
 HOUSEKEEPING_PERIOD_S = 1.0
 CLOCK_READ_PERIOD_NS = 60 * NS_PER_S
 CLOCK_STEP_NS = 2 * NS_PER_S
-_U32_SPAN = 1 << 32
 
 MakeLink = Callable[[LineConfig, SystemClock, int], PlcLink]
 
@@ -48,8 +47,9 @@ class LineProcess:
         self._version = software_version
         self._clock = SystemClock()
         self._loop = asyncio.get_running_loop()
-        # Random per start and never 0: the PLC latches it, and ends every lease of another.
-        self._session = secrets.randbelow(_U32_SPAN - 1) + 1
+        # Random per start: the PLC latches it, and ends every lease of another. It shows the low
+        # word of the latched one, where 0 means none.
+        self._session = secrets.randbits(16) << 16 | (secrets.randbelow(0xFFFF) + 1)
         self.core, self._recovered = recovered_core(config)
         self._journal = JournalWriter(
             config.journal_dir,
@@ -82,7 +82,7 @@ class LineProcess:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve the line until `stop`."""
-        self._begin_file()
+        self.begin_file()
         self._lists.start()
         self._announce()
         await self._socket.open()
@@ -168,7 +168,7 @@ class LineProcess:
             if stepped or at_ns - self._clock_read_ns >= CLOCK_READ_PERIOD_NS:
                 self._read_clock()
             if self._clock.utc_day() > self._day:
-                self._begin_file()
+                self.begin_file()
 
     def _read_clock(self) -> None:
         self._clock_read_ns = self._clock.monotonic_ns()
@@ -176,7 +176,7 @@ class LineProcess:
         self._utc_offset_ns = utc_ns - self._clock_read_ns
         self._dispatch(ClockRead(utc_ns, self._clock.synchronised()))
 
-    def _begin_file(self) -> None:
+    def begin_file(self) -> None:
         """A journal file begins with the whole state, so that it replays alone. Days only move on."""
         self._day = max(self._clock.utc_day(), self._recovered.day)
         header = file_header(self._config, self.core, self._version, self._clock.utc_ns())

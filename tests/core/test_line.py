@@ -14,6 +14,7 @@ from controller.core.vocabulary import (
     Destination,
     GatePhase,
     GatePosition,
+    LineRequest,
     LineState,
     LinkFault,
     LookUpResult,
@@ -386,9 +387,19 @@ def test_emergency_stop_holds_all_and_needs_a_clear() -> None:
     line.tell(3000, e.PlcStateSeen(0x0008, 0))
     assert line.core.state.state is LineState.ABORTED
     assert line.core.state.parcels[1].state is ParcelState.HELD
-    clear = e.LineRequested(e.LineRequest.CLEAR, "officer")
+    clear = e.LineRequested(LineRequest.CLEAR, "officer")
     line.tell(3100, clear)
     assert line.core.state.state is LineState.ABORTED  # the button is still pressed
     line.tell(3200, e.PlcStateSeen(0x0003, 0))
     line.tell(3300, clear)
     assert line.core.state.state is LineState.EXECUTE
+
+
+def test_officers_lane_that_the_plc_could_not_serve_is_no_alarm() -> None:
+    line = Line(lists={"W1": (facts(status=500),)})
+    assert line.until_verdict(100, 1).destination is Destination.INSPECT
+    line.record(3900, e.DefaultTaken, 1, 1, DefaultCause.GATE_BUSY)
+    done = line.record(6100, e.LaneSeen, 5, 1)
+    outcome = next(c for c in done if isinstance(c, RecordOutcome))
+    assert (outcome.kind, outcome.end) == (OutcomeKind.IN_OTHER_LANE, PassEnd.HELD)
+    assert not any(isinstance(c, RaiseAlarm) for c in done)

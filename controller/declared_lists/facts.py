@@ -1,0 +1,105 @@
+"""Reads the facts a verdict may use out of an open store. One snapshot of the store per answer."""
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import apsw
+
+from controller.core.events import GoodsRow, ListFacts
+from controller.declared_lists.database import store_seq
+from controller.declared_lists.joins import in_label_window
+
+# The core needs to know "none", "one", "several"; the rest is for the record.
+LISTS_PER_ANSWER_MAX = 8
+# Changes read at one go: 50 ms of the fastest import measured.
+CHANGES_AT_ONCE = 1_000
+
+_COLUMNS = (
+    "list_id, list_key, waybill, logistics_code, app_time, revision, deleted, status, status_time, "
+    "gross_weight_mg"
+)
+_BY_WAYBILL = f"SELECT {_COLUMNS} FROM live_lists WHERE waybill = ? ORDER BY app_time DESC LIMIT 32"
+_BY_KEY = f"SELECT {_COLUMNS} FROM lists WHERE list_key = ?"
+_GOODS = "SELECT gcode, qty_e5 FROM goods WHERE list_id = ? ORDER BY position"
+_CHANGES = (
+    "SELECT store_seq, list_key FROM changes JOIN lists USING (list_id) "
+    "WHERE store_seq > ? ORDER BY store_seq LIMIT ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    list_id: int
+    list_key: str
+    waybill: str
+    logistics_code: str
+    app_time: str
+    revision: int
+    deleted: int
+    status: int
+    status_time: str
+    gross_weight_mg: int
+
+
+@contextmanager
+def snapshot(connection: apsw.Connection) -> Iterator[int]:
+    """Everything read inside is of one moment of the store: the yielded `store_seq`."""
+    connection.execute("BEGIN")
+    try:
+        yield store_seq(connection)
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def facts_of_codes(connection: apsw.Connection, codes: Iterable[str]) -> tuple[ListFacts, ...]:
+    """Every live list whose waybill number is one of `codes`, at most LISTS_PER_ANSWER_MAX."""
+    rows: list[_Row] = []
+    for code in dict.fromkeys(codes):
+        if code:
+            found = [_Row(*row) for row in connection.execute(_BY_WAYBILL, (code,))]
+            rows += _of_present_labels(found)
+    return tuple(_facts(connection, row) for row in rows[:LISTS_PER_ANSWER_MAX])
+
+
+def facts_of_key(connection: apsw.Connection, list_key: str) -> ListFacts | None:
+    """One list; a deleted one with status 0 and without goods, so that nothing can release it."""
+    for row in connection.execute(_BY_KEY, (list_key,)):
+        return _facts(connection, _Row(*row))
+    return None
+
+
+def changed_keys(
+    connection: apsw.Connection, cursor: int, wanted: Collection[str]
+) -> tuple[int, set[str]]:
+    """Which of `wanted` changed after `cursor`, and the new cursor (unchanged: nothing more)."""
+    changed = set()
+    for seq, list_key in connection.execute(_CHANGES, (cursor, CHANGES_AT_ONCE)):
+        cursor = seq
+        if list_key in wanted:
+            changed.add(list_key)
+    return cursor, changed
+
+
+def _of_present_labels(rows: list[_Row]) -> list[_Row]:
+    """Drop lists of an older parcel that bore the same number: carriers reuse them after 6 months."""
+    newest: dict[str, str] = {}
+    for row in rows:  # newest first
+        newest.setdefault(row.logistics_code, row.app_time)
+    return [row for row in rows if in_label_window(row.app_time, newest[row.logistics_code])]
+
+
+def _facts(connection: apsw.Connection, row: _Row) -> ListFacts:
+    goods = () if row.deleted else connection.execute(_GOODS, (row.list_id,))
+    return ListFacts(
+        list_key=row.list_key,
+        waybill=row.waybill,
+        revision=row.revision,
+        status=0 if row.deleted else row.status,
+        status_time="" if row.deleted else row.status_time,
+        gross_weight_mg=row.gross_weight_mg,
+        goods=tuple(GoodsRow(gcode, qty_e5) for gcode, qty_e5 in goods),
+        open_instructions=(),
+        earlier_passes=(),
+    )

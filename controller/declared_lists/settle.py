@@ -1,0 +1,105 @@
+"""Works out the customs status of a list from every receipt that the store holds.
+
+The answer depends on what is stored, not on the order in which it came: a receipt may precede its
+list. Decisions are in `receipts` and `joins`; this file only fetches what they ask for.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import apsw
+
+from controller.declared_lists.joins import Names, Tie, speaks_for, tie
+from controller.declared_lists.receipts import (
+    NO_RECEIPT,
+    Stand,
+    releases,
+    spoken_for_content,
+    weight_of,
+)
+
+# Lists, or receipts, that share one number. More is a sender numbering everything alike: nothing is
+# released by such a number, so that the rest need not be looked at.
+LISTS_MAX = 256
+RECEIPTS_MAX = 1024
+
+NAME_COLUMNS = "cop_no, pre_no, invt_no, ebp_code, ebc_code, agent_code"
+# Each branch repeats the condition of its partial index, so that the index is used.
+_SHARING = """
+    SELECT {columns} FROM {table} WHERE cop_no = ?1 AND cop_no IS NOT ''
+    UNION SELECT {columns} FROM {table} WHERE pre_no = ?2 AND pre_no IS NOT ''
+    UNION SELECT {columns} FROM {table} WHERE invt_no = ?3 AND invt_no IS NOT ''
+    LIMIT {limit}
+"""
+_LIST_COLUMNS = f"list_id, deleted, revision, changed, app_time, {NAME_COLUMNS}"
+_RECEIPTS = _SHARING.format(
+    columns=f"receipt_id, status, return_time, {NAME_COLUMNS}", table="receipts", limit=RECEIPTS_MAX
+)
+_LISTS = _SHARING.format(columns=_LIST_COLUMNS, table="live_lists", limit=LISTS_MAX)
+_LIST = f"SELECT {_LIST_COLUMNS} FROM lists WHERE list_key = ?"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredList:
+    list_id: int
+    deleted: bool
+    revision: int
+    changed: bool
+    app_time: str
+    names: Names
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReceipt:
+    receipt_id: int
+    stand: Stand
+    names: Names
+
+
+def lists_sharing(connection: apsw.Connection, names: Names) -> list[StoredList]:
+    """Live lists that carry any number of `names`."""
+    rows = connection.execute(_LISTS, (names.cop_no, names.pre_no, names.invt_no))
+    return [_stored_list(row) for row in rows]
+
+
+def find_list(connection: apsw.Connection, list_key: str) -> StoredList | None:
+    """The list with this key, deleted or not."""
+    row = connection.execute(_LIST, (list_key,)).fetchone()
+    return None if row is None else _stored_list(row)
+
+
+def _stored_list(row: tuple[Any, ...]) -> StoredList:
+    list_id, deleted, revision, changed, app_time, *names = row
+    return StoredList(list_id, bool(deleted), revision, bool(changed), app_time, Names(*names))
+
+
+def receipts_sharing(connection: apsw.Connection, names: Names) -> list[StoredReceipt]:
+    """Receipts that carry any number of `names`."""
+    rows = connection.execute(_RECEIPTS, (names.cop_no, names.pre_no, names.invt_no))
+    return [
+        StoredReceipt(receipt_id, Stand(status, return_time), Names(*rest))
+        for receipt_id, status, return_time, *rest in rows
+    ]
+
+
+def settled(connection: apsw.Connection, declared: StoredList) -> Stand:
+    """The receipt that stands for `declared`: the newest of those that speak for it."""
+    sharing = receipts_sharing(connection, declared.names)
+    crowded = len(sharing) == RECEIPTS_MAX
+    about = [receipt for receipt in sharing if tie(declared.names, receipt.names) > Tie.NONE]
+    about.sort(key=lambda receipt: weight_of(receipt.stand), reverse=True)
+    for receipt in about:
+        if not releases(receipt.stand.status) or (
+            not crowded and _may_release(connection, declared, receipt)
+        ):
+            return spoken_for_content(receipt.stand, declared.changed, declared.app_time)
+    return NO_RECEIPT
+
+
+def _may_release(connection: apsw.Connection, declared: StoredList, receipt: StoredReceipt) -> bool:
+    rivals = lists_sharing(connection, receipt.names)
+    ids = [rival.list_id for rival in rivals]
+    if declared.list_id not in ids or len(ids) == LISTS_MAX:
+        return False
+    ties = [tie(rival.names, receipt.names) for rival in rivals]
+    return speaks_for(ties, ids.index(declared.list_id))

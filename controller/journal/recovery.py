@@ -1,0 +1,175 @@
+"""What a starting line process takes from the journals before it: state, events after it, head.
+
+Nothing is used that was not verified: the newest file from its last signed checkpoint or from its last
+state, whichever is earlier. A file that does not hold is set aside under another name, never deleted,
+and what is good in it is still used. The chain goes on from the last good record.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from controller.core.events import Event
+from controller.journal import records
+from controller.journal.chain import GENESIS, Head, Record, Start, fits, follows
+from controller.journal.day_file import day_of, journal_files, locked
+from controller.journal.keys import PublicKeys
+from controller.journal.reader import JournalReader, NotAJournal, decode
+from controller.wire import WireError, is_event
+
+# Numbers of a corrupt file may be known elsewhere (the centre's key is line and number) and unreadable
+# here. A day at full rate has 5 million records.
+SEQ_STEP_AFTER_LOSS = 100_000_000
+_STATE_KINDS = (records.FILE_HEADER, records.STATE_SNAPSHOT)
+
+_Events = tuple[tuple[int, Event], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetAside:
+    """A corrupt file: its new name, and one sentence about what was found."""
+
+    path: Path
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Everything a start needs.
+
+    `header` is that of the file the state comes from, None if there is no usable journal; `state` the
+    core's last recorded state, `events` the (at_ns, event) pairs after it, `start` what JournalWriter
+    wants, `day` the day of the newest file ("" without one), `set_aside` to be raised as an alarm.
+    """
+
+    header: records.FileHeader | None
+    state: bytes
+    events: _Events
+    start: Start
+    day: str
+    set_aside: tuple[SetAside, ...]
+
+
+def recover(directory: Path, public_keys: PublicKeys) -> Recovered:
+    """Read the newest journal of a line. JournalBusy if a writer is at work in `directory`.
+
+    A checkpoint counts only if one of `public_keys` (keys.public_keys) signed it; else the whole file
+    is verified.
+    """
+    with locked(directory):
+        files = journal_files(directory)
+        day = day_of(files[-1]) if files else ""
+        set_aside: list[SetAside] = []
+        for path in reversed(files):
+            try:
+                usable = _usable_part(path, public_keys)
+            except (NotAJournal, WireError) as error:
+                set_aside.append(_set_aside(path, str(error)))
+                continue
+            header, head, state, events, problem = usable
+            if problem:
+                set_aside.append(_set_aside(path, problem))
+            start = _start(head, set_aside)
+            return Recovered(header, state, events, start, day, tuple(set_aside))
+        start = _start(GENESIS, set_aside)
+        return Recovered(None, b"", (), start, day, tuple(set_aside))
+
+
+def _start(head: Head, set_aside: list[SetAside]) -> Start:
+    step = SEQ_STEP_AFTER_LOSS if set_aside else 1
+    names = tuple(aside.path.name for aside in reversed(set_aside))
+    return Start(head, head.journal_seq + step, names)
+
+
+def _usable_part(
+    path: Path, public_keys: PublicKeys
+) -> tuple[records.FileHeader, Head, bytes, _Events, str]:
+    """Header, last good head, state and events after it; and what ends the good part, if anything."""
+    reader = JournalReader(path)
+    try:
+        header = reader.header()
+        head, problem = _verified_end(reader, header, public_keys), ""
+        if head is None:
+            head, problem = _good_head(reader, header)
+        return header, head, *_state_and_events(reader, head), problem
+    finally:
+        reader.close()
+
+
+def _verified_end(
+    reader: JournalReader, header: records.FileHeader, public_keys: PublicKeys
+) -> Head | None:
+    """The file's last record, if all that this start uses is chained to a signed checkpoint."""
+    try:
+        state = reader.last(*_STATE_KINDS)
+        anchor = _signed_head(reader, header, public_keys)
+        if state is None or anchor is None:
+            return None
+        at_anchor = reader.last(upto_seq=anchor.journal_seq)
+        if at_anchor is None or at_anchor.head != anchor:
+            return None
+        after_seq = min(state.journal_seq - 1, anchor.journal_seq)
+        before = reader.last(upto_seq=after_seq)
+        head = before.head if before else Head(after_seq, header.previous_head)
+        head, problem = _walk(head, reader.each(after_seq))
+    except (NotAJournal, WireError):
+        return None
+    return None if problem else head
+
+
+def _signed_head(
+    reader: JournalReader, header: records.FileHeader, public_keys: PublicKeys
+) -> Head | None:
+    """What the last checkpoint signed; None without one, or if none of the keys signed it."""
+    record = reader.last(records.CHECKPOINT)
+    if record is None:
+        return None
+    checkpoint = decode(record)
+    key = public_keys.get(checkpoint.key_id)
+    if key is None or not records.signature_holds(key, header.line, checkpoint):
+        return None
+    return Head(checkpoint.journal_seq, checkpoint.head)
+
+
+def _good_head(reader: JournalReader, header: records.FileHeader) -> tuple[Head, str]:
+    """The last record that the chain from the header holds, and what is wrong with the next."""
+    first = reader.first()
+    previous = Head(header.previous_seq, header.previous_head)
+    assert first is not None
+    if not fits(previous.hash, first):
+        raise NotAJournal(f"{reader.path.name}: the file header was changed")
+    # One at a time, since a damaged page makes its whole read fail.
+    head, problem = _walk(first.head, reader.each(first.journal_seq, chunk_records=1))
+    return head, problem and f"{reader.path.name}: {problem}"
+
+
+def _walk(head: Head, found: Iterator[Record]) -> tuple[Head, str]:
+    try:
+        for record in found:
+            if not follows(head, record):
+                return head, f"record {record.journal_seq} does not fit the chain"
+            head = record.head
+    except NotAJournal as error:
+        return head, str(error)
+    return head, ""
+
+
+def _state_and_events(reader: JournalReader, head: Head) -> tuple[bytes, _Events]:
+    """The last state up to `head`, and the events after it."""
+    state = reader.last(*_STATE_KINDS, upto_seq=head.journal_seq)
+    assert state is not None, "the header holds a state"
+    later = reader.each(state.journal_seq, head.journal_seq)
+    events = tuple((record.at_ns, decode(record)) for record in later if is_event(record.kind))
+    return decode(state).state, events
+
+
+def _set_aside(path: Path, why: str) -> SetAside:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.corrupt-{number}")).exists():
+        number += 1
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    path.rename(aside)
+    return SetAside(aside, why)

@@ -1,0 +1,212 @@
+"""Gates of the soft PLC: when to move, when not to, and what to do when one does not obey.
+
+The body nearest to a gate that has not wholly passed it rules the gate. While a body is in the gate
+nothing moves. A lease is used only if the clear belt behind is long enough for the gate to return
+(else this body and the next hold, `GAP`) and the gate can be there in time (else `GATE_BUSY`). If all
+that fails the belt stops before a body meets a gate that is not confirmed where it must be.
+"""
+
+from dataclasses import dataclass, field
+
+from controller.core import events
+from controller.core.settings import Gate
+from controller.core.vocabulary import DefaultCause, Destination, GatePhase, GatePosition
+from sim.plc_io import GateFeedback, GateOrder
+from sim.plc_rows import Plant, Row
+
+_SIDE = {"left": GatePosition.LEFT, "right": GatePosition.RIGHT}
+HOLD = GatePosition.HOLD
+
+
+@dataclass(slots=True)
+class GateDrive:
+    """One gate: what was ordered, what is confirmed, since when the two differ."""
+
+    plant: Plant
+    gate: Gate
+    ordered: GatePosition = HOLD
+    confirmed: GatePosition | None = HOLD
+    differs_since_us: int | None = None
+    stuck: bool = False
+    _for_track: int = 0
+    _told: bool = True
+
+    def listen(self, position: GatePosition | None) -> None:
+        """Feedback of this scan: arrival, and a movement that takes too long."""
+        plant = self.plant
+        self.confirmed = position
+        if position is self.ordered:
+            if not self._told:
+                self._record(GatePhase.ARRIVED)
+                self._told = True
+            self.differs_since_us = None
+            return
+        if self.differs_since_us is None:
+            self.differs_since_us = plant.now_us
+        if not self.stuck and self._moving_ms > self._way_ms + plant.numbers.stuck_margin_ms:
+            self.stuck = True
+            self._record(GatePhase.STUCK)
+            self.order(HOLD)
+
+    @property
+    def _moving_ms(self) -> int:
+        since = self.differs_since_us
+        return 0 if since is None else (self.plant.now_us - since) // 1000
+
+    @property
+    def _way_ms(self) -> int:
+        """The longest way: from one side to the other."""
+        return self.gate.travel_ms * 2
+
+    def _record(self, phase: GatePhase) -> None:
+        details = (phase, self.ordered, min(self._moving_ms, 0xFFFF))
+        self.plant.record(events.GateMoved, self.gate.number, self._for_track, *details)
+
+    def order(self, position: GatePosition, track_id: int = 0) -> None:
+        if position is not self.ordered:
+            self.ordered, self._told, self._for_track = position, False, track_id
+            self.differs_since_us = self.plant.now_us
+            self._record(GatePhase.BEGAN)
+
+    def needs_ms(self, target: GatePosition) -> int:
+        """How long until it could stand at `target`, by what was ordered and confirmed."""
+        travel_ms = self.gate.travel_ms
+        if target is self.ordered:
+            return 0 if self.confirmed is target else max(0, travel_ms - self._moving_ms)
+        if self.ordered is HOLD:
+            left_ms = 0 if self.confirmed is HOLD else max(0, travel_ms - self._moving_ms)
+            return travel_ms + left_ms
+        return travel_ms if target is HOLD else 2 * travel_ms
+
+    # --- one scan ---------------------------------------------------------------------------------
+
+    def rule(self) -> bool:
+        """Order what the nearest body needs; True if the belt must stand until it is confirmed."""
+        row = self._nearest()
+        if row is None:
+            self.order(HOLD)
+            return False
+        distance_mm = self.gate.position_mm - self.plant.leading_mm(row)
+        if distance_mm <= 0:
+            return False
+        if self.stuck and self._side(row) is not None:
+            self.plant.disown(row, DefaultCause.GATE_FAULT)
+        side = self._side(row)
+        if side is None:
+            self.order(HOLD)
+        else:
+            self._serve(row, side, distance_mm)
+        wanted = side if side is not None and row.started else HOLD
+        numbers = self.plant.numbers
+        reach_mm = self.plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
+        return distance_mm < reach_mm and self.confirmed is not wanted
+
+    def _serve(self, row: Row, side: GatePosition, distance_mm: int) -> None:
+        """A leased body approaches: start at its lead, not before, and only if it can still be done."""
+        plant, lead_mm = self.plant, self.plant.gate_lead_mm(self.gate)
+        if row.started:
+            return
+        if distance_mm > lead_mm:
+            # already open for the body before and no time to close and open again: stay
+            stay = self.ordered is side and distance_mm <= 2 * lead_mm
+            self.order(side if stay else HOLD)
+        elif plant.gates_locked:
+            plant.take_default(row, DefaultCause.UNKNOWN_PARCEL)
+            self.order(HOLD)
+        elif distance_mm < plant.moved_mm(self.needs_ms(side)):
+            plant.take_default(row, DefaultCause.GATE_BUSY)
+            self.order(HOLD)
+        else:
+            row.started = True
+            if self.ordered is side:
+                # nothing needs to move, but from here on this body's lease is final all the same
+                self._for_track = row.track_id
+                self._record(GatePhase.BEGAN)
+            self.order(side, row.track_id)
+
+    def _nearest(self) -> Row | None:
+        """The body furthest down the belt that has not wholly passed and was not taken off before."""
+        for row in self.plant.rows:
+            off_before = row.started and row.lane is not None and self._is_upstream(row.lane.gate)
+            if not off_before and self.plant.trailing_mm(row) < self.gate.position_mm:
+                return row
+        return None
+
+    def _is_upstream(self, gate_number: int) -> bool:
+        gates = self.plant.line.gates
+        return any(g.number == gate_number and g.position_mm < self.gate.position_mm for g in gates)
+
+    def _side(self, row: Row) -> GatePosition | None:
+        """Which side the body is leased for at this gate; None: straight on."""
+        lane = row.lane
+        if lane is None or lane.gate != self.gate.number:
+            return None
+        return _SIDE[lane.side]
+
+
+@dataclass(slots=True)
+class Gates:
+    plant: Plant
+    drives: dict[int, GateDrive] = field(init=False)
+
+    def __post_init__(self) -> None:
+        gates = self.plant.line.gates
+        self.drives = {gate.number: GateDrive(self.plant, gate) for gate in gates}
+
+    def listen(self, feedback: tuple[GateFeedback, ...], reset: bool) -> None:
+        for entry in feedback:
+            drive = self.drives[entry.gate]
+            if reset and drive.stuck and drive.confirmed is drive.ordered:
+                drive.stuck = False
+            drive.listen(entry.position)
+
+    def check_gaps(self) -> None:
+        """From the pre-gate eye on, a lease without room behind it holds, and so does the next body."""
+        plant = self.plant
+        for row in list(plant.rows):
+            lane = row.lane
+            if (
+                lane is None
+                or row.started
+                or plant.leading_mm(row) < plant.pre_gate_eye.position_mm
+            ):
+                continue
+            behind = plant.behind(row)
+            if behind is None:
+                continue
+            room_mm = plant.trailing_mm(row) - plant.leading_mm(behind)
+            if room_mm < plant.gate_lead_mm(self.drives[lane.gate].gate):
+                plant.take_default(row, DefaultCause.GAP)
+                plant.take_default(behind, DefaultCause.GAP)
+
+    def yield_to_release(self) -> None:
+        """Two leases for opposite sides of a gate that cannot swing in time: the one that is not a
+        release holds. Straight on is always safe; a held honest parcel is what the line is for."""
+        plant = self.plant
+        for row in list(plant.rows):
+            behind = plant.behind(row)
+            if row.lane is None or row.started or behind is None or behind.lane is None:
+                continue
+            if (row.lane.gate, row.lane.side) == (behind.lane.gate, behind.lane.side):
+                continue
+            if row.lane.gate != behind.lane.gate or row.destination is Destination.RELEASE:
+                continue
+            lead_mm = plant.gate_lead_mm(self.drives[row.lane.gate].gate)
+            room_mm = plant.trailing_mm(row) - plant.leading_mm(behind)
+            near = plant.leading_mm(row) >= plant.pre_gate_eye.position_mm
+            releases = behind.destination is Destination.RELEASE
+            if near and releases and room_mm < 2 * lead_mm:
+                plant.take_default(row, DefaultCause.GATE_BUSY)
+
+    def rule(self) -> bool:
+        """Move what must move; True if the belt must stand for a gate."""
+        waits = [drive.rule() for drive in self.drives.values()]
+        return any(waits)
+
+    @property
+    def orders(self) -> tuple[GateOrder, ...]:
+        return tuple(GateOrder(drive.gate.number, drive.ordered) for drive in self.drives.values())
+
+    @property
+    def any_stuck(self) -> bool:
+        return any(drive.stuck for drive in self.drives.values())

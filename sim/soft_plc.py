@@ -1,0 +1,147 @@
+"""A PLC as a pure object: `scan(now_us, inputs, host_blocks) -> outputs`, nothing else.
+
+It fulfils the PLC's side of docs/plc-interface.md: tracking, ring, decisions, gates, interlocks. It
+reads no clock and draws its boot id from the random numbers it is given. It judges by encoder and
+trusts no host: without a lease accepted in time, a parcel goes straight on. A restart is a new object.
+
+The parts: plc_ring (registers, ring), plc_rows (tracking table), plc_tracking (sensors to rows),
+plc_host (life sign, decisions), plc_gates (gates, gaps), plc_drive (belt and infeed).
+"""
+
+from collections.abc import Sequence
+from random import Random
+
+from controller.core import events
+from controller.core.settings import LineSettings
+from controller.core.units import U32_MAX
+from controller.core.vocabulary import DefaultCause, PlcStateBit
+from plc import register_map as m
+from plc.record_codec import u32_words
+from sim.plc_drive import Drive
+from sim.plc_gates import Gates
+from sim.plc_host import Decisions, Host
+from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs
+from sim.plc_ring import Registers, Ring
+from sim.plc_rows import Plant, PlcSettings
+from sim.plc_tracking import Tracking
+
+# The registers a host may write, as `scan` is given them: block C to the end of block D.
+HOST_BLOCKS_ADDRESS = m.C_ADDRESS
+HOST_BLOCKS_COUNT = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
+_D_AT = m.D_ADDRESS - m.C_ADDRESS
+
+
+class SoftPlc:
+    """One boot of the PLC. `registers.image` is what its own blocks hold after the last scan."""
+
+    def __init__(
+        self, settings: LineSettings, rng: Random, numbers: PlcSettings | None = None
+    ) -> None:
+        numbers = numbers or PlcSettings()
+        self.registers = Registers()
+        self.boot_id = rng.randint(1, U32_MAX)
+        ring = Ring(self.registers, self.boot_id, numbers.first_ring_seq)
+        first_id = numbers.first_track_id
+        self.plant = Plant(settings, numbers, rng, self.registers, ring, self.boot_id, first_id)
+        self.host = Host(self.plant)
+        self.tracking = Tracking(self.plant, numbers.first_trigger_no)
+        self.decisions = Decisions(self.plant, self.host)
+        self.gates = Gates(self.plant)
+        self.drive = Drive(self.plant, self.host)
+        self._devices: dict[int, DeviceState] = {}
+        self._lanes: dict[int, LaneState] = {}
+        self._heartbeat = 0
+        self._booted = False
+
+    def scan(self, now_us: int, inputs: PlcInputs, host_blocks: Sequence[int]) -> PlcOutputs:
+        """One scan. `host_blocks` are the HOST_BLOCKS_COUNT registers from HOST_BLOCKS_ADDRESS on."""
+        plant = self.plant
+        plant.begin_scan(now_us, inputs.counts, inputs.speed_mm_per_s)
+        if not self._booted:
+            self._boot()
+        else:
+            self.host.listen(host_blocks[: m.C_COUNT])
+        self._report_changes(inputs)
+        self.tracking.follow(inputs)
+        self.drive.emergency_stop(inputs.emergency_stop)
+        self.gates.listen(inputs.gates, self.host.alarm_reset)
+        self.decisions.shut_lanes(self._shut_lanes(inputs))
+        if self._booted:
+            self.decisions.take(host_blocks[_D_AT:])
+        self.decisions.default_undecided()
+        self.gates.check_gaps()
+        self.gates.yield_to_release()
+        self.drive.decide(inputs, self.gates.rule(), self.gates.any_stuck)
+        self._booted = True
+        return self._outputs()
+
+    def _boot(self) -> None:
+        """Everything of an earlier boot is wiped, decisions first; the boot id makes it ours."""
+        force = self.registers.force
+        force(m.D_ADDRESS, [0] * (m.D_SLOTS * m.D_SLOT_REGISTERS))
+        force(m.C_ADDRESS, [0] * m.C_COUNT)
+        force(m.H_ADDRESS, [0] * m.H_COUNT)
+        for address, count in (
+            (m.E_ADDRESS, m.E_SLOTS * m.E_SLOT_REGISTERS),
+            (m.T_ADDRESS, m.T_ROWS * m.T_ROW_REGISTERS),
+            (m.R_ADDRESS, m.R_SLOTS * m.R_SLOT_REGISTERS),
+        ):
+            force(address, [0] * count)
+        probe = (m.LAYOUT_VERSION, *u32_words(m.PROBE_U32), *m.PROBE_FLOAT_WORDS, 0)
+        force(m.P_ADDRESS, probe)
+        force(m.H_SLOTS, (m.R_SLOTS, m.R_SLOT_REGISTERS))
+        force(m.H_BOOT_ID, u32_words(self.boot_id))
+        force(m.H_MAGIC, (m.MAGIC,))
+
+    def _report_changes(self, inputs: PlcInputs) -> None:
+        """Devices (all of them once after a start) and lanes that became full, free, jammed or clear."""
+        record = self.plant.record
+        for device in inputs.devices:
+            if self._devices.get(device.source) != device:
+                self._devices[device.source] = device
+                flags = (device.on, device.interlock_closed, device.fault)
+                record(events.DeviceChanged, device.source, 0, *flags)
+        for lane in inputs.lanes:
+            before = self._lanes.get(lane.lane, LaneState(lane.lane))
+            if (before.full, before.jammed) != (lane.full, lane.jammed):
+                state = (lane.full, lane.jammed, lane.room_parcels)
+                record(events.LaneChanged, lane.lane, 0, *state)
+            self._lanes[lane.lane] = lane
+
+    def _shut_lanes(self, inputs: PlcInputs) -> dict[int, DefaultCause]:
+        shut = {
+            state.lane: DefaultCause.LANE_FULL
+            for state in inputs.lanes
+            if state.full or state.jammed
+        }
+        for lane in self.plant.line.lanes:
+            drive = self.gates.drives.get(lane.gate)
+            if drive is not None and drive.stuck:
+                shut[lane.number] = DefaultCause.GATE_FAULT
+        return shut
+
+    def _outputs(self) -> PlcOutputs:
+        self.plant.write_table()
+        self._heartbeat = (self._heartbeat + 1) & 0xFFFF
+        self.registers.write(m.H_STATE_BITS, [self._state_bits()])
+        self.registers.write(m.H_HEARTBEAT, [self._heartbeat])
+        triggers = tuple(self.tracking.triggers)
+        self.tracking.triggers.clear()
+        commits, notes = self.registers.take()
+        drive = self.drive
+        return PlcOutputs(
+            drive.belt_run, drive.infeed_run, self.gates.orders, triggers, commits, notes
+        )
+
+    def _state_bits(self) -> int:
+        drive, host = self.drive, self.host
+        states = (
+            (drive.belt_run, PlcStateBit.BELT_RUNNING),
+            (drive.infeed_run, PlcStateBit.INFEED_RUNNING),
+            (host.tripped, PlcStateBit.WATCHDOG_TRIPPED),
+            (drive.emergency, PlcStateBit.EMERGENCY_STOP),
+            (self.gates.any_stuck, PlcStateBit.GATE_FAULT),
+            (host.session != 0, PlcStateBit.SESSION_LATCHED),
+            (drive.jammed, PlcStateBit.JAM),
+        )
+        return sum(bit for on, bit in states if on)

@@ -1,0 +1,28 @@
+"""The C PLC is compiled once per run; without gcc or libmodbus these tests say so and are skipped."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from tests.plc import ringplc_peer
+
+
+@pytest.fixture(scope="session")
+def ringplc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled C PLC."""
+    built = ringplc_peer.build(tmp_path_factory.mktemp("ringplc"))
+    if isinstance(built, str):
+        pytest.skip(f"no C PLC: {built}")
+    return built
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def no_task_left() -> AsyncIterator[None]:
+    """A test that leaves a task behind fails."""
+    before = asyncio.all_tasks()
+    yield
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    assert not left, f"tasks left behind: {left}"
