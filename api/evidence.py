@@ -11,8 +11,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 _DAY = re.compile(r"[0-9]{8}")
 
 
-def picture_path(evidence_dir: Path, digest: str) -> Path | None:
-    """The PNG of this digest, or None: the evidence is lost (or the digest is none)."""
+PICTURE, RAW_ROWS = ".png", ".rows"
+
+
+def evidence_path(evidence_dir: Path, digest: str, suffix: str = PICTURE) -> Path | None:
+    """The picture (or the raw rows) of this digest, or None where there is none."""
     if not _DIGEST.fullmatch(digest):
         return None
     try:
@@ -22,7 +25,7 @@ def picture_path(evidence_dir: Path, digest: str) -> Path | None:
     except OSError:
         return None
     for day in days:
-        picture = day / f"{digest}.png"
-        if picture.is_file() and not picture.is_symlink() and not day.is_symlink():
-            return picture
+        file = day / f"{digest}{suffix}"
+        if file.is_file() and not file.is_symlink() and not day.is_symlink():
+            return file
     return None

@@ -58,6 +58,12 @@ class Rate:
         return (last - first) * 3_600 * NS_PER_S // span_ns if span_ns >= RATE_LEAST_NS else None
 
 
+async def _read(reader: asyncio.StreamReader) -> bytes:
+    """What came; TimeoutError after SILENCE_LIMIT_S. Python 3.11's wait_for can lose a cancellation."""
+    async with asyncio.timeout(SILENCE_LIMIT_S):
+        return await reader.read(READ_BYTES)
+
+
 class Feed:
     """The newest word of one line, and the task that keeps it new."""
 
@@ -122,7 +128,7 @@ class Feed:
         try:
             writer.write(wire.encode_frame(wire.Hello("api", 0, os.getpid())))
             buffer = wire.FrameBuffer()
-            while data := await asyncio.wait_for(reader.read(READ_BYTES), SILENCE_LIMIT_S):
+            while data := await _read(reader):
                 newest = None
                 for message in buffer.feed(data):
                     if isinstance(message, wire.Refused):

@@ -5,7 +5,7 @@ reads slowly misses frames and gets the newest. Nothing here waits for a client.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 
 RETRY_MS = 1_000
 
@@ -40,7 +40,7 @@ class Hub:
         for client in self._clients:
             client.set()
 
-    async def stream(self, joining: Callable[[], bytes]) -> AsyncIterator[bytes]:
+    async def stream(self, joining: Callable[[], bytes]) -> AsyncGenerator[bytes, None]:
         """First `joining()` (complete events for a newcomer, its age as of now), then each newest frame."""
         news = asyncio.Event()
         self._clients.add(news)

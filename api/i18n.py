@@ -75,4 +75,5 @@ def _ranked(header: str) -> list[str]:
             rated.append((-float(quality or 1), tag.strip().lower()))
         except ValueError:
             continue
-    return [tag for _, tag in sorted(rated, key=lambda pair: pair[0]) if tag]
+    ranked = [tag for _, tag in sorted(rated, key=lambda pair: pair[0])]
+    return [tag for tag in ranked if tag == "*" or tag.replace("-", "").isalnum()]

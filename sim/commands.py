@@ -43,10 +43,24 @@ def factory(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser.add_argument("line_toml", type=Path)
     parser.add_argument("--parcels", type=_positive, help="end after so many; default: endless")
     parser.add_argument("--rate", type=_positive, help="parcels an hour; default: line.toml's")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--seed", type=int, default=1, help="another one for every run against one controller"
+    )
     parser.add_argument("--truth", type=Path, help="where the truth is written at the end")
     parser.add_argument("--first-number", type=_positive, default=1, help=argparse.SUPPRESS)
     parser.set_defaults(run=_run_factory)
+
+
+def torture(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add `torture`."""
+    parser = subparsers.add_parser("torture", help="break the controller on purpose and judge it")
+    kinds = parser.add_subparsers(required=True, metavar="KIND")
+    kill = kinds.add_parser("kill", help="SIGKILL for the line process at the moments that matter")
+    kill.add_argument("--kills", type=_positive, default=20, help="at least 4, spread evenly")
+    kill.add_argument("--seed", type=int, default=1, help="of parcels, order and moments")
+    kill.add_argument("--json", action="store_true", help="print the report as JSON")
+    kill.add_argument("--keep", type=Path, metavar="DIR", help="state directory that stays")
+    kill.set_defaults(run=_run_torture_kill)
 
 
 def _positive(text: str) -> int:
@@ -114,6 +128,28 @@ def _state_dir(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="parcelgate-") as directory:
         yield Path(directory)
+
+
+def _run_torture_kill(options: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from sim.torture_kill import KillTorture
+
+    def tell(text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+    async def torture() -> int:
+        report = await KillTorture(directory, options.kills, options.seed, tell).run()
+        answer = asdict(report)
+        if options.json:
+            print(json.dumps(answer, ensure_ascii=False))
+        else:
+            for key, value in answer.items():
+                print(f"{key:22}{value}")
+        return OK if report.ok else NOT_OK
+
+    with _state_dir(options.keep) as directory:
+        return asyncio.run(torture())
 
 
 # --- factory ------------------------------------------------------------------------------------

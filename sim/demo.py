@@ -15,7 +15,14 @@ from pathlib import Path
 
 from controller.config import LineConfig
 from controller.process_list import process_specs
-from controller.supervisor import Change, Limits, ProcessEvent, ProcessSpec, Supervisor
+from controller.supervisor import (
+    Change,
+    Limits,
+    ProcessEvent,
+    ProcessSpec,
+    Supervisor,
+    SupervisorError,
+)
 from sim.journal_words import read_words
 from sim.judge import judge
 from sim.report import Measures, Report, make_report
@@ -96,6 +103,8 @@ async def run_demo(
     async with supervisor:
         on_ready()
         await supervisor.wait()
+    if not all(truth_file(config).exists() for config in configs):
+        raise SupervisorError("The demo was stopped before its lines ran: nothing to report.")
     return demo_report(configs, supervisor)
 
 

@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from controller.config import LineConfig
@@ -58,9 +58,15 @@ class Progress:
     def tell(self, event: ProcessEvent) -> None:
         """Progress of a factory moves its bar; what happens to a process is a line."""
         task = self._tasks.get(event.name)
-        told = _LEFT.search(event.text) if event.change is Change.STATUS else None
-        if task is not None and told is not None:
-            left, _, on_belt = map(int, told.groups())
-            self._bars.update(task, completed=left, note=f"{on_belt} on the belt")
+        if task is not None and event.change is Change.STATUS:
+            self._show(task, event.text)
         elif event.change in (Change.STARTED, Change.ENDED, Change.RESTARTING):
             self._console.print(f"[dim]{event.name}: {event.change.value} {event.text}[/]")
+
+    def _show(self, task: TaskID, status: str) -> None:
+        told = _LEFT.search(status)
+        if told is None:
+            self._bars.update(task, note=status)
+        else:
+            left, _, on_belt = map(int, told.groups())
+            self._bars.update(task, completed=left, note=f"{on_belt} on the belt")

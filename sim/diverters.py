@@ -20,7 +20,8 @@ _SIDE_NAME = {GatePosition.LEFT: "left", GatePosition.RIGHT: "right"}
 class Diverter:
     """Deflection is counted in us of travel: negative left, 0 straight on, positive right.
 
-    `stuck` freezes it where it is; a `blind` one reports what was ordered. `strikes` counts parcels whose body it moved against.
+    `stuck` freezes it where it is; a `blind` one reports what was ordered. `strikes` counts parcels
+    whose body it moved against.
     """
 
     gate: Gate

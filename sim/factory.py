@@ -35,6 +35,8 @@ WAITING_PARCELS_MIN = 80
 GRACE_S = 3.0
 STATUS_PERIOD_S = 0.5
 LOOK_PERIOD_S = 0.1
+# Per look, while the belt runs: twice what the fastest line uses up, and never long in one piece.
+FRAMES_PER_LOOK = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,9 +129,12 @@ class Factory:
         batch = await asyncio.to_thread(make_workload, *arguments, self._next_number)
         self._next_number += len(batch.parcels)
         self._declarations += batch.declarations
-        await self._customs.import_all(batch.declarations, lambda done: None)
+        await self._customs.import_all(
+            batch.declarations, lambda done: notify.status(f"{done} lists imported")
+        )
         self._frames.add(batch.parcels)
-        await asyncio.to_thread(self._frames.render_ahead)
+        if not self._fed:  # nothing is being timed yet
+            await asyncio.to_thread(self._frames.render_ahead)
         return batch
 
     async def _feed(self, batch: Workload) -> None:
@@ -155,7 +160,7 @@ class Factory:
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
             if self._frames.low:
-                await asyncio.to_thread(self._frames.render_ahead)
+                await asyncio.to_thread(self._frames.render_ahead, FRAMES_PER_LOOK)
             await asyncio.sleep(LOOK_PERIOD_S)
 
     async def _tell_progress(self) -> None:

@@ -1,10 +1,11 @@
 """Frames rendered before they are needed, so that rendering never disturbs what is being timed.
 
 A body is what the trigger eye sees as one: a parcel, or touching parcels. At most `ahead` frames
-are kept (about 0.4 MB each); for longer runs `render_ahead` runs in a thread beside the belt.
+are kept (about 0.4 MB each); a longer run renders on, a few at a time, in a thread beside the belt.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -43,19 +44,20 @@ class FrameStore:
         self.detector = detector
         self._seed = seed
         self._ahead = ahead
-        self._waiting: list[tuple[SimParcel, ...]] = []
+        self._waiting: deque[tuple[SimParcel, ...]] = deque()
         self._frames: dict[int, np.ndarray[tuple[int, ...], np.dtype[np.uint16]]] = {}
 
     def add(self, parcels: Sequence[SimParcel]) -> None:
         """More parcels that will pass, in belt order."""
         self._waiting.extend(bodies(parcels))
 
-    def render_ahead(self, on_frame: Callable[[int], None] = lambda done: None) -> None:
-        """Render until `ahead` frames are kept or nothing waits; `on_frame` gets that number."""
-        while self._waiting and len(self._frames) < self._ahead:
-            body = self._waiting.pop(0)
+    def render_ahead(self, frames_max: int = FRAMES_AHEAD) -> None:
+        """Render until `ahead` frames are kept, `frames_max` were rendered or nothing waits."""
+        for _ in range(frames_max):
+            if not self.low:
+                return
+            body = self._waiting.popleft()
             self._frames[body[0].number] = render(placed(body), self.detector, self._seed)
-            on_frame(len(self._frames))
 
     def take(self, body: Sequence[SimParcel]) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
         """The frame of `body`, rows x 2 x columns, rendered now if it was not yet."""
@@ -66,5 +68,5 @@ class FrameStore:
 
     @property
     def low(self) -> bool:
-        """Whether it is time to render again: frames wait and half of the store is used up."""
-        return bool(self._waiting) and len(self._frames) < self._ahead // 2
+        """Whether there is something to render and room to keep it."""
+        return bool(self._waiting) and len(self._frames) < self._ahead

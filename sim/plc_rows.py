@@ -64,6 +64,12 @@ class Row:
     def leased(self) -> bool:
         return self.lane is not None
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """All that table T tells of the body; a change of it is to be written."""
+        flags = (self.started, self.default is not None, self.leased)
+        return (self.track_id, self.length_counts, self.destination, *flags)
+
     def state_words(self, counts_per_m: int) -> list[int]:
         state = m.T_STATE_TRACKED
         if self.default is not None:
@@ -95,6 +101,7 @@ class Plant:
     gates_locked: bool = True
     rows: list[Row] = field(default_factory=list)
     table: list[Row | None] = field(default_factory=lambda: [None] * m.T_ROWS)
+    _shown: list[object] = field(default_factory=lambda: [None] * m.T_ROWS)
 
     def begin_scan(self, now_us: int, counts: int, speed_mm_per_s: int) -> None:
         """Gates stay locked until the belt has moved its whole length since the start."""
@@ -213,14 +220,18 @@ class Plant:
         self.ring.push(kind, source, track, self.counts, self.now_us, *payload)
 
     def write_table(self) -> None:
-        """Bring block T up to date; a freed row loses its id first."""
+        """Bring block T up to date; a row has no id while it is being written."""
         per_m = self.line.encoder_counts_per_m
         for at, row in enumerate(self.table):
+            now = None if row is None else row.shown
+            if now == self._shown[at]:
+                continue
+            self._shown[at] = now
+            words = [0] * m.T_ROW_REGISTERS if row is None else row.state_words(per_m)
             address = m.T_ADDRESS + at * m.T_ROW_REGISTERS
-            if row is not None:
-                self.registers.write(address, row.state_words(per_m))
-            elif self.registers.image[address] or self.registers.image[address + 1]:
-                self.registers.write(address, [0] * m.T_ROW_REGISTERS)
+            self.registers.force(address + m.T_TRACK_ID, (0, 0))
+            self.registers.force(address + m.T_ENCODER, words[m.T_ENCODER :])
+            self.registers.force(address + m.T_TRACK_ID, words[: m.T_ENCODER])
 
 
 def unknown(gap_counts: int) -> int:

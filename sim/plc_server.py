@@ -45,6 +45,8 @@ class PlcServer:
         device = SimDevice(id=self._device_id, simdata=[registers], action=self._access)
         self._server = ModbusTcpServer(device, address=self._address)
         await self._server.serve_forever(background=True)
+        # a PLC that was off comes back on the port it had
+        self._address = (self._address[0], self.port)
 
     async def stop(self) -> None:
         """Close the port and every connection."""

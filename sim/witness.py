@@ -7,9 +7,11 @@ freeze; decisions that overlap one are left out of the net figures, and the excl
 `python -m sim.witness FILE` watches until SIGTERM, then writes what it saw to FILE.
 """
 
+import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -20,7 +22,7 @@ from controller import notify
 from controller.clock import SystemClock
 from controller.core.units import NS_PER_MS, NS_PER_S
 from controller.interfaces import Clock
-from controller.priority import lock_memory, settle_garbage
+from controller.priority import FIFO_PRIORITY, lock_memory, settle_garbage
 
 PERIOD_NS = NS_PER_MS
 FREEZE_NS = 10 * NS_PER_MS
@@ -88,6 +90,8 @@ def main(argv: list[str]) -> int:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    with suppress(OSError):  # above the processes it watches, which may have FIFO_PRIORITY
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(FIFO_PRIORITY + 1))
     lock_memory()
     witness = Witness(SystemClock(), stop.wait)
     settle_garbage()

@@ -4,7 +4,7 @@ import msgspec
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse, Response
 
-from api.evidence import picture_path
+from api.evidence import evidence_path
 from api.site import TheSite
 from controller.records.query import RecordsUnavailable
 
@@ -44,7 +44,7 @@ def readyz(site: TheSite) -> Response:
 @router.get("/evidence/{digest}.png", response_class=FileResponse)
 def picture(site: TheSite, digest: str) -> FileResponse:
     """The X-ray picture made from the evidence of this SHA-256. 404: there is none, or it is lost."""
-    path = picture_path(site.evidence_dir, digest)
+    path = evidence_path(site.evidence_dir, digest)
     if path is None:
         raise HTTPException(404, "there is no picture of this digest")
     headers = {"Cache-Control": "private, max-age=31536000, immutable"}

@@ -6,7 +6,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import Response
 
 from api.check_rows import check_rows, status_text
-from api.evidence import picture_path
+from api.evidence import RAW_ROWS, evidence_path
 from api.pages import fragment, records_notice, render
 from api.site import Site, TheSite, TheWords
 from api.timeline_words import details, title
@@ -157,7 +157,8 @@ def _detail(site: Site, words: TheWords, record: PassRecord | None) -> dict[str,
         "final": final,
         "checks": check_rows(record.checks, words) if record else [],
         "digest": digest,
-        "picture_found": picture_path(site.evidence_dir, digest) is not None,
+        "picture_found": evidence_path(site.evidence_dir, digest) is not None,
+        "rows_found": evidence_path(site.evidence_dir, digest, RAW_ROWS) is not None,
         "declared": site.lists.of(final.list_key) if final and final.list_key else None,
         "status_text": status_text,
     }

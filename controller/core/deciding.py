@@ -20,7 +20,13 @@ from controller.core.vocabulary import (
     Reason,
 )
 
-REVOCABLE = (ParcelState.COMMITTING, ParcelState.UNSENT, ParcelState.SENT, ParcelState.LEASED)
+REVOCABLE = (
+    ParcelState.COMMITTING,
+    ParcelState.UNSENT,
+    ParcelState.SENT,
+    ParcelState.LEASED,
+    ParcelState.DOUBTED,
+)
 
 
 # --- when -----------------------------------------------------------------------------------------
@@ -167,7 +173,7 @@ def revoke(turn: Turn, parcel: Parcel, *reasons: Reason) -> None:
     verdict = parcel.verdict
     if verdict is None or verdict.destination is not Destination.RELEASE:
         return
-    sent = parcel.state in (ParcelState.SENT, ParcelState.LEASED)
+    sent = parcel.state in (ParcelState.SENT, ParcelState.LEASED, ParcelState.DOUBTED)
     if not turn.step(parcel, Step.REVOKE):
         turn.raise_alarm(AlarmKind.RELEASED_BUT_BAD_NEWS, parcel.track_id, parcel.pass_no)
         return

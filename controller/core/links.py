@@ -61,7 +61,9 @@ def host_started(turn: Turn, event: HostStarted) -> None:
         turn.raise_alarm(AlarmKind.HOST_RESTARTED)
         unprove(turn)
     for parcel in list(turn.state.parcels.values()):
-        hold_at_once(turn, parcel, Reason.HOST_RESTARTED)
+        parcel.flag(Reason.HOST_RESTARTED)
+        if not turn.step(parcel, Step.DOUBT):
+            hold_at_once(turn, parcel, Reason.HOST_RESTARTED)
 
 
 def plc_connected(turn: Turn, event: PlcConnected) -> None:
@@ -78,6 +80,8 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
     for parcel in list(state.parcels.values()):
         if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
             send_release(turn, parcel)
+        elif parcel.state is ParcelState.DOUBTED:
+            turn.send(parcel, Destination.HOLD, Reason.HOST_RESTARTED)
         elif parcel.state is ParcelState.HELD and parcel.verdict is not None:
             reason = parcel.verdict.reasons[0]
             turn.send(parcel, parcel.verdict.destination, reason)
@@ -132,12 +136,14 @@ def decision_echoed(turn: Turn, event: DecisionEchoed) -> None:
     parcel = turn.state.parcels.get(event.track_id)
     if parcel is None or parcel.decision_seq != event.decision_seq:
         return
-    if event.result is DecisionResult.ACCEPTED:
+    accepted = event.result is DecisionResult.ACCEPTED
+    if parcel.state is ParcelState.DOUBTED:
+        if accepted:  # our hold was in time; otherwise the PLC's own records will tell
+            revoke(turn, parcel, Reason.HOST_RESTARTED)
+    elif accepted:
         turn.step(parcel, Step.ACCEPTED)
     elif parcel.state is ParcelState.SENT:
         revoke(turn, parcel, _REASON_OF_REFUSAL.get(event.result, Reason.REFUSED_BY_PLC))
-    elif _was_revoked(parcel) and event.result is DecisionResult.LATE:
-        turn.raise_alarm(AlarmKind.RELEASED_BUT_BAD_NEWS, parcel.track_id, parcel.pass_no)
 
 
 _REASON_OF_REFUSAL = {
@@ -145,10 +151,6 @@ _REASON_OF_REFUSAL = {
     DecisionResult.UNKNOWN_ID: Reason.UNKNOWN_PARCEL,
     DecisionResult.LANE_FULL: Reason.LANE_FULL,
 }
-
-
-def _was_revoked(parcel: Parcel) -> bool:
-    return parcel.verdict is not None and parcel.verdict.revision == 1
 
 
 def belt_changed(turn: Turn, event: BeltChanged) -> None:

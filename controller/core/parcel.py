@@ -5,7 +5,9 @@ the core asks the list reader once more (DECIDING) and judges. A hold is final a
 release is first COMMITTING (its record on the way to the disk), then UNSENT (durable), SENT (on the
 way to the PLC), LEASED (accepted) and DIVERTING (the gate has begun to move). Until the gate begins
 to move a release can be revoked, which makes it HELD; nothing ever makes a HELD parcel released.
-GONE is the end, when a lane eye saw it or tracking lost it.
+After our own restart nobody here knows whether a release reached the PLC: the parcel is DOUBTED, never
+sent again, and only the PLC's records can tell what became of it. GONE is the end, when a lane eye saw
+it or tracking lost it.
 
 Rules for this file: states, steps and the table only; what a step means to the outside lives in
 deciding.py and tracking.py. A pair that is not in the table does not apply: the caller leaves the
@@ -37,6 +39,7 @@ class ParcelState(IntEnum):
     DIVERTING = 7
     HELD = 8
     GONE = 9
+    DOUBTED = 10
 
 
 class Step(IntEnum):
@@ -49,6 +52,7 @@ class Step(IntEnum):
     REVOKE = 7
     GATE_BEGAN = 8
     END = 9
+    DOUBT = 10
 
 
 _S = ParcelState
@@ -59,8 +63,19 @@ TRANSITIONS: dict[ParcelState, dict[Step, ParcelState]] = {
         Step.JUDGE_HOLD: _S.HELD,
         Step.END: _S.GONE,
     },
-    _S.COMMITTING: {Step.DURABLE: _S.UNSENT, Step.REVOKE: _S.HELD, Step.END: _S.GONE},
-    _S.UNSENT: {Step.SEND: _S.SENT, Step.REVOKE: _S.HELD, Step.END: _S.GONE},
+    # The journal may lack what happened last: DOUBT applies even before DURABLE or SEND is recorded.
+    _S.COMMITTING: {
+        Step.DURABLE: _S.UNSENT,
+        Step.REVOKE: _S.HELD,
+        Step.DOUBT: _S.DOUBTED,
+        Step.END: _S.GONE,
+    },
+    _S.UNSENT: {
+        Step.SEND: _S.SENT,
+        Step.REVOKE: _S.HELD,
+        Step.DOUBT: _S.DOUBTED,
+        Step.END: _S.GONE,
+    },
     # SEND again after a broken link: the first may never have arrived.
     # The echo can be lost while the gate already moves.
     _S.SENT: {
@@ -68,9 +83,16 @@ TRANSITIONS: dict[ParcelState, dict[Step, ParcelState]] = {
         Step.ACCEPTED: _S.LEASED,
         Step.REVOKE: _S.HELD,
         Step.GATE_BEGAN: _S.DIVERTING,
+        Step.DOUBT: _S.DOUBTED,
         Step.END: _S.GONE,
     },
-    _S.LEASED: {Step.REVOKE: _S.HELD, Step.GATE_BEGAN: _S.DIVERTING, Step.END: _S.GONE},
+    _S.LEASED: {
+        Step.REVOKE: _S.HELD,
+        Step.GATE_BEGAN: _S.DIVERTING,
+        Step.DOUBT: _S.DOUBTED,
+        Step.END: _S.GONE,
+    },
+    _S.DOUBTED: {Step.REVOKE: _S.HELD, Step.GATE_BEGAN: _S.DIVERTING, Step.END: _S.GONE},
     _S.DIVERTING: {Step.END: _S.GONE},
     _S.HELD: {Step.END: _S.GONE},
     _S.GONE: {},

@@ -117,10 +117,17 @@ def gate_moved(turn: Turn, record: GateMoved) -> None:
         if record.position is not GatePosition.HOLD:
             turn.state.abort_cause = LineCause.GATE_FAULT
     elif record.phase is GatePhase.BEGAN and parcel is not None:
-        if record.position is not GatePosition.HOLD:
-            turn.step(parcel, Step.GATE_BEGAN)
+        began = record.position is not GatePosition.HOLD
+        if began and not turn.step(parcel, Step.GATE_BEGAN):
+            _gate_began_for_held(turn, parcel)
     elif record.phase is GatePhase.ARRIVED:
         turn.clear_alarm(AlarmKind.GATE_STUCK, record.source)
+
+
+def _gate_began_for_held(turn: Turn, parcel: Parcel) -> None:
+    """Our hold came too late: within this poll the alarm is out, with the parcel and its record."""
+    if _planned(parcel) is Destination.HOLD:
+        turn.raise_alarm(AlarmKind.RELEASED_BUT_BAD_NEWS, parcel.track_id, parcel.pass_no)
 
 
 def default_taken(turn: Turn, parcel: Parcel, record: DefaultTaken) -> None:
@@ -130,6 +137,8 @@ def default_taken(turn: Turn, parcel: Parcel, record: DefaultTaken) -> None:
     if parcel.state in (ParcelState.TRACKED, ParcelState.DECIDING):
         parcel.flag(reason)
         conclude(turn, parcel)
+    elif parcel.state is ParcelState.DOUBTED:
+        revoke(turn, parcel, Reason.HOST_RESTARTED)
     elif parcel.state in REVOCABLE:
         revoke(turn, parcel, reason)
 

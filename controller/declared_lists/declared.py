@@ -19,12 +19,17 @@ class MessageError(ValueError):
 
     def __init__(self, message: str, field: str, why: str) -> None:
         super().__init__(message, field, why)
-        self.message = message
-        self.field = field
-        self.why = why
+        self.message = _printable(message)
+        self.field = _printable(field)
+        self.why = _printable(why)
 
     def __str__(self) -> str:
         return ": ".join(part for part in (self.message, self.field, self.why) if part)
+
+
+def _printable(text: str) -> str:
+    """One line: what a sender wrote must not forge a log or turn a terminal's text round."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
 
 
 class AppType(IntEnum):

@@ -18,18 +18,21 @@ from controller.declared_lists.receipts import (
     weight_of,
 )
 
-# Lists, or receipts, that share one number. More is a sender numbering everything alike: nothing is
-# released by such a number, so that the rest need not be looked at.
+# Lists, or receipts, looked at that share one number. More is a sender numbering everything alike:
+# such a number releases nothing, so that the rest need not be looked at.
 LISTS_MAX = 256
 RECEIPTS_MAX = 1024
 
 NAME_COLUMNS = "cop_no, pre_no, invt_no, ebp_code, ebc_code, agent_code"
-# Each branch repeats the condition of its partial index, so that the index is used.
+# Each branch repeats the condition of its partial index, so that the index is used. Each has its own
+# limit: a crowd under a firm's number must not hide what customs' own numbers name.
 _SHARING = """
-    SELECT {columns} FROM {table} WHERE cop_no = ?1 AND cop_no IS NOT ''
-    UNION SELECT {columns} FROM {table} WHERE pre_no = ?2 AND pre_no IS NOT ''
-    UNION SELECT {columns} FROM {table} WHERE invt_no = ?3 AND invt_no IS NOT ''
-    LIMIT {limit}
+    SELECT * FROM (SELECT {columns} FROM {table}
+        WHERE cop_no = ?1 AND cop_no IS NOT '' ORDER BY 1 LIMIT {limit})
+    UNION SELECT * FROM (SELECT {columns} FROM {table}
+        WHERE pre_no = ?2 AND pre_no IS NOT '' ORDER BY 1 LIMIT {limit})
+    UNION SELECT * FROM (SELECT {columns} FROM {table}
+        WHERE invt_no = ?3 AND invt_no IS NOT '' ORDER BY 1 LIMIT {limit})
 """
 _LIST_COLUMNS = f"list_id, deleted, revision, changed, app_time, {NAME_COLUMNS}"
 _RECEIPTS = _SHARING.format(
@@ -85,7 +88,7 @@ def receipts_sharing(connection: apsw.Connection, names: Names) -> list[StoredRe
 def settled(connection: apsw.Connection, declared: StoredList) -> Stand:
     """The receipt that stands for `declared`: the newest of those that speak for it."""
     sharing = receipts_sharing(connection, declared.names)
-    crowded = len(sharing) == RECEIPTS_MAX
+    crowded = len(sharing) >= RECEIPTS_MAX
     about = [receipt for receipt in sharing if tie(declared.names, receipt.names) > Tie.NONE]
     about.sort(key=lambda receipt: weight_of(receipt.stand), reverse=True)
     for receipt in about:
@@ -99,7 +102,10 @@ def settled(connection: apsw.Connection, declared: StoredList) -> Stand:
 def _may_release(connection: apsw.Connection, declared: StoredList, receipt: StoredReceipt) -> bool:
     rivals = lists_sharing(connection, receipt.names)
     ids = [rival.list_id for rival in rivals]
-    if declared.list_id not in ids or len(ids) == LISTS_MAX:
+    if declared.list_id not in ids:
         return False
     ties = [tie(rival.names, receipt.names) for rival in rivals]
-    return speaks_for(ties, ids.index(declared.list_id))
+    index = ids.index(declared.list_id)
+    if len(rivals) >= LISTS_MAX and ties[index] <= Tie.COP_NO:
+        return False
+    return speaks_for(ties, index)

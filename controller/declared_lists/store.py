@@ -11,8 +11,9 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import astuple
+from dataclasses import fields
 from enum import Enum
+from operator import attrgetter
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +22,7 @@ import msgspec
 
 from controller.declared_lists import database, settle, store_file
 from controller.declared_lists.database import StoreError
-from controller.declared_lists.declared import AppType, DeclaredList, Receipt
+from controller.declared_lists.declared import AppType, DeclaredList, GoodsLine, Receipt
 from controller.declared_lists.joins import Names, list_key
 from controller.declared_lists.settle import StoredList
 
@@ -51,6 +52,11 @@ _PUT_MESSAGE = (
     "INSERT INTO messages (sha256, message_type, name, received_utc_ns, raw_zlib) "
     "VALUES (?, ?, ?, ?, ?) RETURNING message_id"
 )
+
+
+# dataclasses.astuple copies deeply, which costs a quarter of an import.
+_goods_values = attrgetter(*(field.name for field in fields(GoodsLine)))
+_receipt_values = attrgetter(*(field.name for field in fields(Receipt)))
 
 
 class ListChange(Enum):
@@ -154,7 +160,7 @@ class Store:
 
     def put_receipt(self, receipt: Receipt, message_id: int) -> bool:
         """Keep a receipt and let it speak for its list, if that is known. False if it came before."""
-        values = astuple(receipt)
+        values = _receipt_values(receipt)
         digest = hashlib.sha256(msgspec.msgpack.encode(receipt)).digest()
         self._connection.execute(_PUT_RECEIPT, (digest, *values, message_id))
         if not self._connection.changes():
@@ -192,7 +198,10 @@ class Store:
             self._connection.execute("DELETE FROM goods WHERE list_id = ?", (list_id,))
         self._connection.executemany(
             _PUT_GOODS,
-            [(list_id, position, *astuple(line)) for position, line in enumerate(declared.goods)],
+            [
+                (list_id, position, *_goods_values(line))
+                for position, line in enumerate(declared.goods)
+            ],
         )
         return list_id
 

@@ -6,6 +6,7 @@ in one thread: SQLite before 3.51.3 could corrupt a WAL file that two connection
 older one is refused. Nothing here catches a disk error: the writer judges it.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -176,6 +177,25 @@ class DayFile:
         # Whatever was committed stays in the WAL file and is read from there.
         with suppress(apsw.Error):
             self._db.close()
+
+
+def pin(path: Path) -> None:
+    """Settle for good what a file holds whose writer was killed. OSError if it cannot be written.
+
+    A writer can die between putting a commit into the WAL file and telling the wal-index, which all
+    processes share: those who have the file open then do not see that commit, and those who open it
+    later would. Another commit on top of what is visible overwrites it, so that nobody ever does.
+    """
+    try:
+        db = _connect(path, None)
+        try:
+            db.pragma("user_version", db.pragma("user_version") + 1)
+        finally:
+            db.close()
+    except (apsw.CorruptError, apsw.NotADBError, AssertionError):
+        return  # whoever reads it will say what is wrong
+    except apsw.Error as error:
+        raise OSError(errno.EIO, f"the journal {path.name} cannot be written: {error}") from error
 
 
 def _connect(path: Path, vfs: str | None) -> apsw.Connection:

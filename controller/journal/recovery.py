@@ -12,7 +12,7 @@ from pathlib import Path
 from controller.core.events import Event
 from controller.journal import records
 from controller.journal.chain import GENESIS, Head, Record, Start, fits, follows
-from controller.journal.day_file import day_of, journal_files, locked
+from controller.journal.day_file import day_of, journal_files, locked, pin
 from controller.journal.keys import PublicKeys
 from controller.journal.reader import JournalReader, NotAJournal, decode
 from controller.wire import WireError, is_event
@@ -51,7 +51,8 @@ class Recovered:
 
 
 def recover(directory: Path, public_keys: PublicKeys) -> Recovered:
-    """Read the newest journal of a line. JournalBusy if a writer is at work in `directory`.
+    """Read the newest journal of a line. JournalBusy if a writer is at work in `directory`, OSError if
+    nothing can be written there.
 
     A checkpoint counts only if one of `public_keys` (keys.public_keys) signed it; else the whole file
     is verified.
@@ -61,6 +62,7 @@ def recover(directory: Path, public_keys: PublicKeys) -> Recovered:
         day = day_of(files[-1]) if files else ""
         set_aside: list[SetAside] = []
         for path in reversed(files):
+            pin(path)
             try:
                 usable = _usable_part(path, public_keys)
             except (NotAJournal, WireError) as error:

@@ -192,8 +192,14 @@ class Fold:
             "UPDATE passes SET answer=? WHERE line=? AND decision_seq=?",
             (event.result, self.line, event.decision_seq),
         )
-        if event.result is not DecisionResult.ACCEPTED:
-            self._note(self._pass_id(self._boot_id, event.track_id), "answer", event.result)
+        if event.result is DecisionResult.ACCEPTED:
+            return
+        row = self._db.execute(
+            "SELECT id FROM passes WHERE line=? AND decision_seq=?",
+            (self.line, event.decision_seq),
+        ).fetchone()
+        if row:
+            self._note(row[0], "answer", event.result)
 
     def _default_taken(self, event: events.DefaultTaken) -> None:
         if event.track_id:

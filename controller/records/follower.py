@@ -47,6 +47,9 @@ class LineFollower:
 
         reader.NotAJournal where a file cannot be read: what came before it is applied.
         """
+        file = self._journal.path
+        if file is not None and not file.exists():
+            raise reader.NotAJournal(f"{file.name} is not there any more")  # set aside: begin again
         chunk = self._journal.read(SLICE_RECORDS)
         now_ns = self._clock.monotonic_ns()
         signed = self._signed_ns is not None and now_ns - self._signed_ns < SIGN_OF_LIFE_NS

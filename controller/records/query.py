@@ -69,7 +69,7 @@ class Records:
                 " ORDER BY entered_utc_ns DESC, id DESC LIMIT ?",
                 (*values, limit + 1),
             ).fetchall()
-        items = tuple(_pass_record(row) for row in rows[:limit])
+            items = tuple(_pass_record(row) for row in rows[:limit])
         more = len(rows) > limit
         return PassPage(items, f"{items[-1].entered_utc_ns}-{items[-1].id}" if more else "")
 
@@ -80,7 +80,7 @@ class Records:
                 f"SELECT {_COLUMNS} FROM passes WHERE line=? AND pass_no=? ORDER BY id DESC LIMIT 1",
                 (line, pass_no),
             ).fetchone()
-        return _pass_record(row) if row else None
+            return _pass_record(row) if row else None
 
     def timeline(self, record: PassRecord) -> tuple[TimelineEntry, ...]:
         """Every journal record that concerns the pass, in order, with what befell the line meanwhile."""
@@ -107,10 +107,10 @@ class Records:
                     "limit": TIMELINE_ROWS_MAX,
                 },
             ).fetchall()
-        return tuple(
-            TimelineEntry(seq, at_ns, utc_ns, kind, wire.decode_body(kind, body), bool(of_line))
-            for seq, at_ns, utc_ns, kind, body, of_line in rows
-        )
+            return tuple(
+                TimelineEntry(seq, at_ns, utc_ns, kind, wire.decode_body(kind, body), bool(of_line))
+                for seq, at_ns, utc_ns, kind, body, of_line in rows
+            )
 
     def counts_by_reason(self, since_utc_ns: int = 0, line: str = "") -> dict[Reason, int]:
         """How many passes carry each reason, most frequent first."""
@@ -149,6 +149,10 @@ class Records:
             yield db
         except apsw.Error as error:
             raise RecordsUnavailable(f"{self._path.name} cannot be read: {error}") from error
+        except wire.WireError as error:
+            raise RecordsUnavailable(
+                f"{self._path.name} is of another version, delete it: {error}"
+            ) from error
         finally:
             db.close()
 

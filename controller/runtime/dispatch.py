@@ -16,9 +16,6 @@ from controller.interfaces import Clock, ListReader, PlcLink
 from controller.journal import records
 from controller.journal.writer import JournalWriter
 
-# A restart replays what came after the last snapshot: at 2,000 records about 70 parcels, 20 ms.
-SNAPSHOT_EVERY = 2_000
-
 TellVision = Callable[[c.TellVision], None]
 
 
@@ -43,7 +40,6 @@ class Dispatcher:
         self._verdicts: deque[tuple[int, int]] = deque()
         self._records: deque[tuple[int, int, int]] = deque()
         self._watched: frozenset[str] = frozenset()
-        self._snapshot_seq = 0
         self.on_dispatched: Callable[[], None] = lambda: None
 
     def dispatch(self, event: Event) -> None:
@@ -56,8 +52,7 @@ class Dispatcher:
         for command in commands:
             self._carry_out(command, journal_seq)
         self._watch(event, commands)
-        if journal_seq - self._snapshot_seq >= SNAPSHOT_EVERY:
-            self._snapshot_seq = journal_seq
+        if self._journal.snapshot_due:
             self._journal.append_snapshot(at_ns, records.encode_state(self.core.state))
         self.on_dispatched()
 

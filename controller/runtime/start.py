@@ -3,21 +3,17 @@
 import logging
 from pathlib import Path
 
-import msgspec
-
 from controller.config import LineConfig
 from controller.core.line import LineController
 from controller.core.state import CoreState, first_state
 from controller.journal.keys import public_keys
-from controller.journal.records import SCHEMA, FileHeader, encode_state
+from controller.journal.records import SCHEMA, FileHeader, decode_state, encode_state
 from controller.journal.recovery import Recovered, recover
 
 log = logging.getLogger(__name__)
 
-
-def decode_state(state: bytes) -> CoreState:
-    """Inverse of journal.records.encode_state."""
-    return msgspec.msgpack.decode(state, type=CoreState)
+# More passes than a line makes in a year of days at full rate.
+PASS_NO_STEP_AFTER_LOSS = 100_000_000
 
 
 def recovered_core(config: LineConfig) -> tuple[LineController, Recovered]:
@@ -32,9 +28,12 @@ def recovered_core(config: LineConfig) -> tuple[LineController, Recovered]:
     if recovered.header is None:
         state = first_state(config.line, config.rules_id, config.rules)
         return LineController(config.line, state), recovered
-    core = LineController(recovered.header.settings, decode_state(recovered.state))
+    core = LineController(recovered.header.settings, decode_state(recovered.state, CoreState))
     for at_ns, event in recovered.events:
         core.handle(at_ns, event)
+    if recovered.set_aside:
+        # Numbers given out in the lost records must not be given again.
+        core.state.next_pass_no += PASS_NO_STEP_AFTER_LOSS
     log.info("recovered: %d events after the last state", len(recovered.events))
     return LineController(config.line, core.state), recovered
 

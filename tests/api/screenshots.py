@@ -8,16 +8,18 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, ViewportSize, async_playwright
 
+from tests.api.live_line import in_trouble
 from tests.api.serving import CHROMIUM, CHROMIUM_ARGUMENTS, Served, served
-from tests.api.synthetic import in_trouble, make_day
+from tests.api.synthetic import make_day
 
-SIZE = {"width": 1600, "height": 900}
+SIZE = ViewportSize(width=1600, height=900)
 PAGES = {
     "line": "/",
     "held": "/held",
     "held_weight": "/held?line=L1&pass=23",
+    "held_undrawn": "/held?line=L1&pass=25",
     "held_lost": "/held?line=L1&pass=15",
     "parcels": "/parcels",
     "parcel": "/parcels/L1/13",

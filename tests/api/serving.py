@@ -12,7 +12,8 @@ from controller.clock import SystemClock
 from controller.config import ApiConfig, LineConfig, Paths, PlcConfig, XraySourceConfig
 from controller.core.settings import Rules
 from controller.records.follower import run_records
-from tests.api.synthetic import Day, LiveLine
+from tests.api.live_line import LiveLine
+from tests.api.synthetic import Day
 from tests.core.story import SETTINGS
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -50,26 +51,43 @@ def config_of(state_dir: Path, port: int = 8480) -> LineConfig:
     )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Served:
+    """The page's address, its line, and the page's own life."""
+
     url: str
     line: LiveLine
+    tasks: asyncio.TaskGroup
+    config: LineConfig
+    page: asyncio.Task[None] | None = None
+
+    async def start_page(self) -> None:
+        ready = asyncio.Event()
+        self.page = self.tasks.create_task(run_api(self.config, ready.set))
+        async with asyncio.timeout(10):
+            await ready.wait()
+
+    async def stop_page(self) -> None:
+        assert self.page is not None
+        self.page.cancel()
+        await asyncio.wait([self.page])
 
 
 @asynccontextmanager
 async def served(day: Day) -> AsyncIterator[Served]:
-    """The page over `day`, with its line alive; both are stopped at the end."""
+    """The page over `day`, with its line alive and its records followed; all stopped at the end."""
     port = free_port()
     line = LiveLine(day, SystemClock().monotonic_ns)
-    ready = asyncio.Event()
     async with asyncio.TaskGroup() as tasks:
-        live = tasks.create_task(line.run())
-        records = tasks.create_task(run_records(day.state_dir, lambda: None))
-        page = tasks.create_task(run_api(config_of(day.state_dir, port), ready.set))
+        others = [
+            tasks.create_task(line.run()),
+            tasks.create_task(run_records(day.state_dir, lambda: None)),
+        ]
+        site = Served(f"http://127.0.0.1:{port}", line, tasks, config_of(day.state_dir, port))
         try:
-            await asyncio.wait_for(ready.wait(), 10)
-            yield Served(f"http://127.0.0.1:{port}", line)
+            await site.start_page()
+            yield site
         finally:
-            page.cancel()
-            live.cancel()
-            records.cancel()
+            await site.stop_page()
+            for task in others:
+                task.cancel()

@@ -1,28 +1,21 @@
 """A state directory as a day's work leaves it: real core, real journal, real list store, records.
 
-`make_day` writes it; `LiveLine` serves a real line socket whose frames follow the same core. Nothing
-here is a stand-in for a part of parcelgate; only the PLC's and the customs' words are invented.
+Nothing here is a stand-in for a part of parcelgate; only the PLC's and the customs' words are
+invented. `live_line.py` serves the same core's frames on a real line socket.
 """
 
-import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from controller.core import events as e
-from controller.core.snapshot import AlarmView, LineSnapshot
-from controller.core.vocabulary import (
-    AlarmKind,
-    DecisionResult,
-    DefaultCause,
-    LineCause,
-    LineState,
-    LinkFault,
-)
+from controller.core.snapshot import LineSnapshot
+from controller.core.vocabulary import DecisionResult, DefaultCause
 from controller.declared_lists.declared import AppType, DeclaredList, GoodsLine, Receipt
 from controller.declared_lists.store import Store
 from controller.journal.chain import FIRST_START
@@ -31,7 +24,6 @@ from controller.journal.records import SCHEMA, FileHeader, encode_state
 from controller.journal.writer import JournalWriter
 from controller.records import schema
 from controller.records.follower import Follower
-from controller.runtime.line_socket import LineSocket
 from tests.core.story import MS, SETTINGS, START_NS, Line, facts
 
 START_UTC_NS = 1_795_312_800_000_000_000  # 2026-11-22 10:00 China time
@@ -294,21 +286,23 @@ def _receipt(plan: Plan, status: int, minute: int) -> Receipt:
 
 
 def write_pictures(directory: Path, day: list[Plan]) -> None:
-    """A picture for every parcel that was X-rayed, but one: its evidence is lost."""
+    """Evidence of every parcel that was X-rayed; of one it is lost, of one the view was not drawn."""
     import cv2
 
     directory.mkdir(parents=True)
     for plan in day:
         if plan.kind not in ("no_picture", "two_labels"):
+            (directory / f"{plan.digest}.rows").write_bytes(b"rows")
+        if plan.kind not in ("no_picture", "two_labels", "not_declared"):
             cv2.imwrite(str(directory / f"{plan.digest}.png"), _xray(plan))
 
 
-def _xray(plan: Plan) -> np.ndarray:
+def _xray(plan: Plan) -> Any:
     """A parcel with organic things, and a metal one where the plan says so; belt is white."""
     import cv2
 
     rng = np.random.default_rng(plan.track_id)
-    picture = np.full((420, 512, 3), 255, np.float32)
+    picture: Any = np.full((420, 512, 3), 255, np.float32)
     cv2.rectangle(picture, (120, 70), (390, 350), (225, 238, 252), -1)
     cv2.rectangle(picture, (120, 70), (390, 350), (190, 215, 245), 3)
     for _ in range(5):
@@ -320,67 +314,3 @@ def _xray(plan: Plan) -> np.ndarray:
     if plan.kind == "metal":
         cv2.rectangle(picture, (230, 180), (330, 215), (150, 60, 20), -1)
     return picture.astype(np.uint8)
-
-
-class LiveLine:
-    """A real line socket in `state_dir` that shows `snapshots`, over and over, as of now."""
-
-    def __init__(self, day: Day, now_ns: Callable[[], int]) -> None:
-        self._snapshots = day.snapshots[20:]
-        self._now_ns = now_ns
-        self._socket = LineSocket(day.state_dir / "line-L1.sock", lambda _: None, lambda: None)
-        self.change: Callable[[LineSnapshot], LineSnapshot] = lambda snapshot: snapshot
-        self.silent = False
-        self.shown = 0
-
-    async def run(self, every_s: float = 0.2) -> None:
-        """Until cancelled."""
-        await self._socket.open()
-        try:
-            while True:
-                if not self.silent:
-                    self._socket.show(self._next)
-                await asyncio.sleep(every_s)
-        finally:
-            await self._socket.close()
-
-    def _next(self) -> LineSnapshot:
-        snapshot = self._snapshots[self.shown % len(self._snapshots)]
-        self.shown += 1
-        return self.change(as_of(snapshot, self._now_ns()))
-
-
-def as_of(snapshot: LineSnapshot, now_ns: int) -> LineSnapshot:
-    """The same frame at another instant of the monotonic clock."""
-    shift_ns = now_ns - snapshot.at_ns
-    alarms = tuple(replace(a, raised_at_ns=a.raised_at_ns + shift_ns) for a in snapshot.alarms)
-    return replace(snapshot, at_ns=now_ns, alarms=alarms)
-
-
-def in_trouble(snapshot: LineSnapshot) -> LineSnapshot:
-    """The frame of a bad day: link lost, a lane full, alarms of every priority."""
-    at_ns = snapshot.at_ns
-    lanes = tuple(
-        replace(lane, full=True, room_parcels=0) if lane.lane == 2 else lane
-        for lane in snapshot.lanes
-    )
-    return replace(
-        snapshot,
-        state=LineState.ABORTED,
-        cause=LineCause.PLC_LINK,
-        belt_running=False,
-        infeed_permit=False,
-        belt_permit=False,
-        plc_up=False,
-        plc_fault=LinkFault.SILENT,
-        vision_up=False,
-        counters=replace(snapshot.counters, decisions_late=3),
-        lanes=lanes,
-        alarms=(
-            AlarmView(AlarmKind.CLOCK_STEP, 0, 0, at_ns - 1_900_000_000_000),
-            AlarmView(AlarmKind.LANE_FULL, 2, 0, at_ns - 42_000_000_000),
-            AlarmView(AlarmKind.HELD_PARCEL_IN_RELEASE_LANE, 1, 17, at_ns - 9_000_000_000),
-            AlarmView(AlarmKind.PLC_LINK_LOST, 0, 0, at_ns - 3_000_000_000),
-            AlarmView(AlarmKind.VISION_LOST, 4, 0, at_ns - 8_000_000_000),
-        ),
-    )

@@ -12,6 +12,7 @@ _RELEASING = {
     ParcelState.SENT,
     ParcelState.LEASED,
     ParcelState.DIVERTING,
+    ParcelState.DOUBTED,
 }
 
 
@@ -25,13 +26,15 @@ def test_every_pair(state: ParcelState, step: Step) -> None:
         assert result in (None, ParcelState.GONE), "a moving gate is past revoking"
     if result in _RELEASING and state not in _RELEASING:
         assert (state, step) == (ParcelState.DECIDING, Step.JUDGE_RELEASE)
+    if state is ParcelState.DOUBTED:
+        assert result is None or step in (Step.REVOKE, Step.GATE_BEGAN, Step.END), "sent again"
     if step is Step.SEND and result is not None:
         assert state in (ParcelState.UNSENT, ParcelState.SENT), "sent only after it was durable"
 
 
 def test_release_is_reachable_only_through_durable() -> None:
     without = {
-        state: [to for step, to in steps.items() if step is not Step.DURABLE]
+        state: [to for step, to in steps.items() if step not in (Step.DURABLE, Step.DOUBT)]
         for state, steps in TRANSITIONS.items()
     }
     reached, todo = set(), [ParcelState.TRACKED]

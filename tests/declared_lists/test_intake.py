@@ -1,8 +1,10 @@
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -131,7 +133,7 @@ async def test_a_large_document_travels_compressed(state_dir: Path) -> None:
 
 
 def test_a_document_that_fits_no_frame_is_named_before_it_is_sent() -> None:
-    noise = Path("/dev/urandom").open("rb").read(1_500_000)
+    noise = Random(1).randbytes(1_500_000)
     with pytest.raises(MessageError, match="too many to hand over"):
         document_frame(Source("noise", noise))
 
@@ -241,3 +243,23 @@ def test_a_second_intake_process_says_so_and_ends(
 def test_no_intake_is_said_in_one_sentence(state_dir: Path) -> None:
     with pytest.raises(HandOverError, match="intake does not answer"):
         IntakeConnection(state_dir / "intake.sock")
+
+
+async def test_what_was_answered_survives_a_kill(state_dir: Path) -> None:
+    intake = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "controller.declared_lists.intake"),
+        *("--state-dir", str(state_dir)),
+    )
+    async with asyncio.timeout(LONG_S):
+        await until_there(state_dir / "intake.sock")
+        frames = [
+            encode_frame(ImportDocument("x", ceb.a_list(logisticsNo=f"W{n}", copNo=f"C{n}")))
+            for n in range(200)
+        ]
+        answers = await answers_to(state_dir, b"".join(frames), 50)
+        intake.kill()
+        await intake.wait()
+    with Store(state_dir / "lists.db") as store:
+        assert store.store_seq() >= len(answers) >= 50
+    for n in range(len(answers)):
+        assert len(lists_by_waybill(state_dir / "lists.db", f"W{n}")) == 1

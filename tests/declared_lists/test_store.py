@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from controller.core.events import ListFacts
-from controller.declared_lists import database, facts
+from controller.declared_lists import database, facts, settle
 from controller.declared_lists.database import StoreError, StoreOwned
 from controller.declared_lists.details import list_by_key
 from controller.declared_lists.importing import import_sources
@@ -327,13 +327,28 @@ def test_durable_means_full_synchronous_wal(path: Path) -> None:
         assert store._connection.pragma("journal_mode") == "wal"
 
 
-def test_a_crowd_under_one_number_releases_nothing_and_still_holds(path: Path) -> None:
+def test_a_crowd_under_one_number_releases_only_what_customs_own_number_names(path: Path) -> None:
     crowd = [
         ceb.lists(*[ceb.inventory(logisticsNo=f"X{n}") for n in range(start, start + 100)])
         for start in range(0, 300, 100)
     ]
+    named = ceb.a_list(logisticsNo="Z", preNo="B20260115000000077")
+    key = "41019800D4/Z/COP1"
     with Store(path) as store:
-        ceb.take(store, *crowd, ceb.a_receipt(800, T1))
-    details = list_by_key(path, "41019800D4/X0/COP1")
-    assert details is not None
-    assert details.status == 0
+        ceb.take(store, *crowd, named, ceb.a_receipt(800, T1))
+        details = list_by_key(path, "41019800D4/X0/COP1")
+        assert details is not None
+        assert details.status == 0
+        ceb.take(store, ceb.a_receipt(800, T2, preNo="B20260115000000077"))
+        assert read(path, key).status == 800
+        ceb.take(store, ceb.a_receipt(500, T3, preNo="B20260115000000077"))
+        assert read(path, key).status == 500
+
+
+def test_the_indexes_are_used(path: Path) -> None:
+    with Store(path) as store:
+        for query in (settle._LISTS, settle._RECEIPTS):
+            plan = store._connection.execute(f"EXPLAIN QUERY PLAN {query}", ("a", "b", "c"))
+            steps = [str(row[3]) for row in plan]
+            assert sum("USING INDEX" in step for step in steps) == 3
+            assert not any("SCAN lists" in step or "SCAN receipts" in step for step in steps)

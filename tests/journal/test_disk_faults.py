@@ -12,10 +12,12 @@ import pytest
 
 from controller.journal import writer as writer_module
 from controller.journal.ballast import Ballast
+from controller.journal.chain import GENESIS, Draft
+from controller.journal.committer import Committer, Group
 from controller.journal.reader import read_directory
 from controller.journal.verify import verify
 from tests.journal.faulty_disk import NAME, FaultyDisk
-from tests.journal.story import PUBLIC, Line
+from tests.journal.story import DAY, PUBLIC, Heard, Line
 
 
 @pytest.fixture
@@ -58,17 +60,43 @@ def test_a_full_disk_frees_the_ballast_and_writes_on_unacknowledged(
     assert not (tmp_path / "ballast").exists()
     line.run([3])
     held = line.seq
+    assert line.heard.durable_seqs[-1] == good
     disk.room_bytes = None
     line.writer.reopen()
     line.heard.durable(held)
     assert (tmp_path / "ballast").stat().st_size == 8 << 20
     assert len(line.heard.failures) == 1
-    acked = line.heard.durable_seqs
-    assert acked[acked.index(good) + 1] >= held  # nothing in between was acknowledged
     line.run([4])
     line.heard.durable(line.seq)
     assert line.writer.close()
     assert_whole(tmp_path, line.seq)
+
+
+def test_on_the_ballast_every_commit_lands_and_none_is_acknowledged(
+    tmp_path: Path, disk: FaultyDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The committer alone, without its thread: every step is seen."""
+
+    def release(_: Ballast) -> bool:
+        disk.room_bytes = None
+        return True
+
+    monkeypatch.setattr(Ballast, "release", release)
+    heard = Heard()
+    committer = Committer(tmp_path, GENESIS, heard.on_durable, heard.on_failed, NAME)
+    committer.commit((Group((Draft(1, 0, 1, b"header"),), opens_day=DAY),))
+    assert heard.durable_seqs == [1]
+    disk.room_bytes = 0
+    for seq in (2, 3, 4):
+        committer.commit((Group((Draft(seq, 0, 1, b"hold"),)),))
+        assert heard.durable_seqs == [1]
+        assert list(read_directory(tmp_path))[-1].journal_seq == seq
+    assert len(heard.failures) == 1
+    committer.reopen()
+    assert heard.durable_seqs == [1, 4]
+    committer.commit((Group((Draft(5, 0, 1, b"release"),)),))
+    assert heard.durable_seqs == [1, 4, 5]
+    committer.close()
 
 
 def test_what_is_written_on_the_ballast_is_on_the_disk_before_anyone_comes(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from controller.journal.reader import JournalReader
 from controller.journal.recovery import recover
 from controller.journal.verify import verify
 from tests.journal.story import PUBLIC, Line, restored
@@ -34,6 +35,59 @@ while True:
     if number % 200 == 0:
         line.heard.durable(line.seq)
 """
+
+
+_ONE_COMMIT_A_LINE = """
+import sys
+from pathlib import Path
+from controller.journal.recovery import recover
+from tests.journal.story import PUBLIC, Line, restored
+directory = Path(sys.argv[1])
+found = recover(directory, PUBLIC)
+line = Line(directory, found.start, restored(found))
+line.begin()
+for number in range(1000, 1003):
+    line.run([number])
+    line.heard.durable(line.seq)
+    print(line.seq, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.live
+def test_commit_that_died_before_the_wal_index_knew_it_never_comes_back(tmp_path: Path) -> None:
+    """A reader (the records process) keeps the old wal-index alive over the writer's death."""
+    root = Path(__file__).resolve().parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ONE_COMMIT_A_LINE, str(tmp_path)],
+        cwd=root,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    known = int(process.stdout.readline())
+    (path,) = tmp_path.glob("*.journal")
+    reader = JournalReader(path)
+    assert reader.last() is not None
+    index = path.with_name(path.name + "-shm")
+    before = index.read_bytes()
+    process.stdin.write(b"\n")
+    process.stdin.flush()
+    assert int(process.stdout.readline()) > known  # its frames are in the WAL file now
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with index.open("r+b") as shared:
+        shared.write(before)  # as if it had died a moment earlier
+    found = recover(tmp_path, PUBLIC)
+    assert found.start.head.journal_seq == known
+    line = Line(tmp_path, found.start, restored(found))
+    line.begin()
+    assert line.writer.close()
+    reader.close()  # the last one: from here on SQLite rebuilds the index from the WAL file
+    for pipe in (process.stdin, process.stdout):
+        pipe.close()
+    report = verify(tmp_path, PUBLIC)
+    assert report.ok, report.first_bad
 
 
 @pytest.mark.live

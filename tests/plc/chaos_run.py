@@ -16,7 +16,7 @@ from pathlib import Path
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import LinkFault
 from plc.exchange import Counters
-from tests.plc.chaos_proxy import Fault, proxied
+from sim.chaos_proxy import Fault, proxied
 from tests.plc.host import Host, connected_host
 from tests.plc.ringplc_peer import BOOT_ID, RingPlc, build, expected_record, running
 
@@ -75,7 +75,9 @@ def _judge(
         foreign_decisions=len(accepted - sent) + len(plc.accepted) - len(accepted),
         records=len(got),
         faults_injected=injected,
-        link_faults={fault: host.faults.count(fault) for fault in LinkFault if fault in host.faults},
+        link_faults={
+            fault: host.faults.count(fault) for fault in LinkFault if fault in host.faults
+        },
         counters=host.link.counters,
         plc_counts=plc.counts,
         commit_to_delivery_ns=sorted(

@@ -25,15 +25,11 @@ PRINTABLE = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_s
 HEAD = (SEQ, SEQ, U16, U32, U32, st.integers(0, (1 << 64) - 1))
 
 
-@st.composite
-def _code(draw: st.DrawFn) -> events.CodeRead:
-    part_count = draw(st.integers(0, 15))
-    part_no = draw(st.integers(0, max(part_count - 1, 0)))
+def _codes_of(part_count: int) -> st.SearchStrategy[events.CodeRead]:
     byte = st.integers(0, 255)
-    head = [draw(each) for each in HEAD]
-    return events.CodeRead(
-        *head, draw(byte), part_no, part_count, draw(byte), draw(PRINTABLE)  # type: ignore[misc]
-    )
+    part_no = st.integers(0, max(part_count - 1, 0))
+    fields = (byte, part_no, st.just(part_count), byte, PRINTABLE)
+    return st.builds(events.CodeRead, *HEAD, *fields)
 
 
 RECORD_BY_KIND: dict[type[events.PlcRecord], st.SearchStrategy[events.PlcRecord]] = {
@@ -55,7 +51,7 @@ RECORD_BY_KIND: dict[type[events.PlcRecord], st.SearchStrategy[events.PlcRecord]
         events.DeviceChanged: (FLAG, FLAG, FLAG),
     }.items()
 }
-RECORD_BY_KIND[events.CodeRead] = _code()
+RECORD_BY_KIND[events.CodeRead] = st.integers(0, 15).flatmap(_codes_of)
 RECORDS = st.one_of(*RECORD_BY_KIND.values())
 
 DECISIONS = st.builds(
@@ -68,6 +64,4 @@ DECISIONS = st.builds(
     reason=st.sampled_from([0, *Reason]),
 )
 ECHOES = st.builds(events.DecisionEchoed, SEQ, U32, st.sampled_from(DecisionResult))
-BELT_ROWS = st.builds(
-    events.BeltRow, SEQ, U32, U16, st.integers(1, 4), st.integers(0, 7)
-)
+BELT_ROWS = st.builds(events.BeltRow, SEQ, U32, U16, st.integers(1, 4), st.integers(0, 7))

@@ -93,7 +93,9 @@ class RingPlc:
 async def running(binary: Path, **options: int) -> AsyncIterator[RingPlc]:
     """ringplc with `--option value` for each keyword; ended on leaving."""
     arguments = [
-        text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", f"{value}")
+        text
+        for name, value in options.items()
+        for text in (f"--{name.replace('_', '-')}", f"{value}")
     ]
     process = await asyncio.create_subprocess_exec(
         str(binary), *arguments, stdout=asyncio.subprocess.PIPE

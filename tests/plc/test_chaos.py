@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.plc.chaos_proxy import Fault
+from sim.chaos_proxy import Fault
 from tests.plc.chaos_run import chaos
 
 
 @pytest.mark.timeout(60)
 async def test_nothing_is_lost_torn_or_doubled(ringplc: Path) -> None:
-    result = await chaos(ringplc, records=1_500, rate_hz=200, seed=11, fault_s=0.25, calm_s=0.4)
+    result = await chaos(ringplc, records=1_500, rate_hz=300, seed=11, fault_s=0.25, calm_s=0.3)
     assert result.records == 1_500
     assert (result.lost, result.doubled, result.out_of_order) == (0, 0, 0)
     assert result.wrong_content == 0

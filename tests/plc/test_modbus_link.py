@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from controller.core.commands import SendDecision
 from controller.core.events import DecisionEchoed, PlcConnected, PlcLost, PlcStateSeen
 from controller.core.units import U32_MAX
 from controller.core.vocabulary import DecisionResult, Destination, LinkFault, PlcStateBit
@@ -238,3 +239,14 @@ async def test_watchdog_bit_reaches_the_core(ringplc: Path) -> None:
         await host.until(
             lambda h: h.states[-1].state_bits & PlcStateBit.SESSION_LATCHED,
         )
+
+
+async def test_cancelling_ends_the_link_whatever_it_waits_for(ringplc: Path) -> None:
+    """`asyncio.wait_for` inside pymodbus may swallow a cancellation that meets an answer."""
+    async with running(ringplc) as plc:
+        for turns in range(12):
+            async with connected_host(plc.port) as host:
+                await host.until_up()
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                host.link.send(SendDecision(1, BOOT_ID, SESSION, 5, Destination.HOLD, 31))

@@ -71,11 +71,11 @@ def test_what_came_after_the_verdict_is_noted(tmp_path: Path) -> None:
     assert record.held
 
 
-@pytest.mark.parametrize("slice_records", [1, 7, 100])
+@pytest.mark.parametrize("slice_records", [3, 20, 100])
 def test_any_interruption_leads_to_the_same_rows(
     tmp_path: Path, slice_records: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    make_day(tmp_path)
+    make_day(tmp_path, count=13)
     whole = dump(tmp_path)
     schema.records_path(tmp_path).unlink()
     monkeypatch.setattr(following, "SLICE_RECORDS", slice_records)

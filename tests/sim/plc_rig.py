@@ -86,7 +86,7 @@ class Host:
 
 class Rig:
     """`records` are what the host read, in order; `echoes` its answers by decision number; `trace`
-    hashes every register write."""
+    hashes every register write if `traced`."""
 
     def __init__(
         self,
@@ -111,6 +111,8 @@ class Rig:
         self.now_us = 0
         self.decision_seq = 0
         self.trace = hashlib.sha256()
+        self.traced = False
+        self._echoed = False
         self.on_record: Callable[[events.PlcRecord], None] = lambda record: None
         self.boot()
 
@@ -131,7 +133,9 @@ class Rig:
         self.outputs = self.plc.scan(self.now_us, self.inputs, blocks)
         for write in self.outputs.commits:
             self.memory[write.address : write.address + len(write.words)] = write.words
-            self.trace.update(repr((write.address, write.words)).encode())
+            if self.traced:
+                self.trace.update(repr((write.address, write.words)).encode())
+            self._echoed |= m.E_ADDRESS <= write.address < m.C_ADDRESS
         self.truth.note(self.now_us * 1_000, self.outputs.notes)
         for note in self.outputs.notes:
             if isinstance(note, DecisionNote) and note.result is DecisionResult.ACCEPTED:
@@ -175,11 +179,12 @@ class Rig:
                 host.ack = host.next_seq
             host.next_seq = u32_sum(host.next_seq, 1) or 1
             self.on_record(record)
-        for slot in range(m.E_SLOTS):
+        for slot in range(m.E_SLOTS if self._echoed else 0):
             at = m.E_ADDRESS + slot * m.E_SLOT_REGISTERS
             echo = decode_echo(memory[at : at + m.E_SLOT_REGISTERS])
             if echo is not None:
                 self.echoes[echo.decision_seq] = echo.result
+        self._echoed = False
         memory[m.C_ADDRESS : m.C_ADDRESS + m.C_COUNT] = host.c_block()
         for slot, words in host.waiting[:]:
             at = m.D_ADDRESS + slot * m.D_SLOT_REGISTERS
@@ -193,13 +198,14 @@ class Rig:
         track_id: int,
         destination: Destination = Destination.RELEASE,
         seq: int | None = None,
-        **more: int,
+        boot_id: int | None = None,
+        session: int | None = None,
     ) -> int:
-        """Queue a decision; its number. `more`: boot_id or session that are not right."""
+        """Queue a decision of this boot and session, if no others are given; its number."""
         if seq is None:
             self.decision_seq = seq = u32_sum(self.decision_seq, 1) or 1
-        boot_id = more.get("boot_id", self.plc.boot_id)
-        session = more.get("session", self.host.session)
+        boot_id = self.plc.boot_id if boot_id is None else boot_id
+        session = self.host.session if session is None else session
         words = encode_decision(SendDecision(seq, boot_id, session, track_id, destination, 0))
         self.host.waiting.append((seq % m.D_SLOTS, words))
         return seq
@@ -220,7 +226,9 @@ class Rig:
 
     # --- what came out --------------------------------------------------------------------------------
 
-    def of(self, kind: type[events.PlcRecord], track_id: int | None = None) -> list[events.PlcRecord]:
+    def of(
+        self, kind: type[events.PlcRecord], track_id: int | None = None
+    ) -> list[events.PlcRecord]:
         return [
             r
             for r in self.records

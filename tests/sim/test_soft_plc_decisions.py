@@ -100,10 +100,10 @@ def test_wrong_layout_and_wrong_slot_are_bad_rows() -> None:
     assert set(rig.echoes.values()) == {R.BAD_CRC}
 
 
-@pytest.mark.parametrize("more", [{"boot_id": 5}, {"session": 5}])
-def test_foreign_boot_or_session(more: dict[str, int]) -> None:
+@pytest.mark.parametrize(("boot_id", "session"), [(5, None), (None, 5)])
+def test_foreign_boot_or_session(boot_id: int | None, session: int | None) -> None:
     rig = at(2_000)
-    assert rig.answer(rig.decide(1, **more)) is R.WRONG_BOOT_OR_SESSION
+    assert rig.answer(rig.decide(1, boot_id=boot_id, session=session)) is R.WRONG_BOOT_OR_SESSION
     rig.finish()
     assert rig.lanes() == {1: 5}
 
@@ -129,7 +129,9 @@ def test_jammed_lane_counts_as_full() -> None:
 
 
 def test_a_destination_without_a_lane_means_hold() -> None:
-    lanes = tuple(replace(lane, destinations=()) if lane.number == 2 else lane for lane in LINE.lanes)
+    lanes = tuple(
+        replace(lane, destinations=()) if lane.number == 2 else lane for lane in LINE.lanes
+    )
     rig = Rig(parcels(1), line=replace(LINE, lanes=lanes))
     rig.to_mm(1, 2_000)
     assert rig.answer(rig.decide(1, Destination.INSPECT)) is R.LANE_FULL
@@ -177,7 +179,7 @@ def test_a_gate_that_need_not_move_still_ends_revocation() -> None:
     rig.decide(1)
     rig.decide(2)
     rig.to_mm(2, 3_910)
-    began = [r.track_id for r in rig.of(events.GateMoved) if r.track_id]  # type: ignore[attr-defined]
+    began = [r.track_id for r in rig.of(events.GateMoved) if r.track_id]
     assert 2 in began
     assert rig.answer(rig.decide(2, Destination.HOLD)) is R.LATE
     rig.finish()

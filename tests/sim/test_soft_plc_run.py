@@ -33,7 +33,7 @@ def test_200_parcels_all_arrive_in_their_planned_lanes() -> None:
     assert [entry.parcel_numbers for entry in passes] == [(number,) for number in range(1, 201)]
     assert all(entry.lane == 1 and entry.accepted_ns > entry.last_record_ns > 0 for entry in passes)
     assert all(entry.gate_began_ns > entry.accepted_ns for entry in passes)
-    assert 13 <= len(rig.records) / 200 <= 14.2
+    assert 12 <= len(rig.records) / 200 <= 13
 
 
 def test_the_tightest_line_still_releases_everything() -> None:
@@ -48,18 +48,23 @@ def test_the_tightest_line_still_releases_everything() -> None:
 def mixed(seed: int, count: int) -> list[SimParcel]:
     """Lengths and gaps as they come, touching pairs and too small gaps included."""
     rng = Random(seed)
-    gaps = [0, rng.randint(20, 300), *[rng.randint(320, 700) for _ in range(8)]]
+    gaps = [0, rng.randint(20, 300), *[rng.randint(320, 700) for _ in range(6)]]
     return [
         parcel(number, length_mm=rng.randint(150, 400), gap_mm=rng.choice(gaps))
         for number in range(1, count + 1)
     ]
 
 
-def random_run(seed: int, count: int = 60) -> Rig:
+def random_run(seed: int, count: int = 40, traced: bool = False) -> Rig:
     """A host that decides at random, in time or not, and changes its mind; a plant that stops."""
     rig = Rig(mixed(seed, count), seed=seed)
+    rig.traced = traced
     rng = Random(seed * 7 + 1)
-    choices = [Destination.RELEASE] * 4 + [Destination.INSPECT, Destination.DETAIN, Destination.HOLD]
+    choices = [Destination.RELEASE] * 4 + [
+        Destination.INSPECT,
+        Destination.DETAIN,
+        Destination.HOLD,
+    ]
 
     def decide(record: events.PlcRecord) -> None:
         if isinstance(record, events.EyePassed) and record.source in (3, 4) and rng.random() < 0.7:
@@ -79,13 +84,13 @@ def random_run(seed: int, count: int = 60) -> Rig:
 
 
 def test_same_seed_same_run_bit_for_bit() -> None:
-    one, two, other = random_run(5, 30), random_run(5, 30), random_run(6, 30)
+    one, two, other = (random_run(seed, 25, traced=True) for seed in (5, 5, 6))
     assert one.trace.digest() == two.trace.digest()
     assert one.world.left == two.world.left
     assert one.trace.digest() != other.trace.digest()
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_parcel_enters_a_lane_without_an_accepted_lease_for_it(seed: int) -> None:
     rig = random_run(seed)
     lane_of = {

@@ -1,19 +1,16 @@
 // One EventSource for all tabs of a line: browsers allow six connections to a host, and the seventh
 // tab would hang. Every message is passed on as it came, with the time it came.
 
+import { listen } from "./stream.js";
+
 const ports = new Set();
 const line = new URL(self.location.href).searchParams.get("line");
-const source = new EventSource(`/api/v1/stream?line=${encodeURIComponent(line)}`);
 let last = null;
 
-function tell(message) {
-  last = message;
-  for (const port of ports) port.postMessage(message);
-}
-
-for (const kind of ["frame", "age"]) {
-  source.addEventListener(kind, (event) => tell({ kind, data: event.data, at: Date.now() }));
-}
+listen(line, (kind, data) => {
+  last = { kind, data, at: Date.now() };
+  for (const port of ports) port.postMessage(last);
+});
 
 self.addEventListener("connect", (event) => {
   const port = event.ports[0];

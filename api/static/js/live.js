@@ -1,5 +1,7 @@
 // The line's frames as they come, and how old they are. A page subscribes; nothing here draws.
 
+import { listen } from "./stream.js";
+
 /** After this long without a new frame the page is stale. */
 export const STALE_MS = 1500;
 
@@ -39,24 +41,22 @@ export function serverSilence() {
   return performance.now() - serverHeardAt;
 }
 
-function direct() {
-  const source = new EventSource(`/api/v1/stream?line=${encodeURIComponent(line)}`);
-  for (const kind of ["frame", "age"]) {
-    source.addEventListener(kind, (event) => take(kind, event.data, 0));
-  }
+function alone() {
+  listen(line, (kind, data) => take(kind, data, 0));
 }
 
 function shared() {
   const address = `${document.body.dataset.worker}?line=${encodeURIComponent(line)}`;
-  const worker = new SharedWorker(address, { name: `line ${line}` });
+  const worker = new SharedWorker(address, { name: `line ${line}`, type: "module" });
   worker.port.addEventListener("message", (event) => {
     const { kind, data, at } = event.data;
     take(kind, data, Math.max(0, Date.now() - at));
   });
   worker.port.start();
+  worker.addEventListener("error", alone, { once: true }); // no module workers in this browser
   window.addEventListener("pagehide", () => worker.port.postMessage("bye"));
   window.addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 
 if ("SharedWorker" in window) shared();
-else direct();
+else alone();

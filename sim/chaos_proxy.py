@@ -8,9 +8,8 @@ import asyncio
 import contextlib
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -22,26 +21,50 @@ class Fault(Enum):
     HALF_OPEN = "half-open"
     SPLIT = "split"
     MERGE = "merge"
+    DEAF = "deaf"  # what the PLC answers does not arrive
 
 
-@dataclass(slots=True)
+# What `play` chooses from; DEAF is HALF_OPEN in one direction, for those who ask for it.
+CHAOS = (Fault.RESET, Fault.STALL, Fault.HALF_OPEN, Fault.SPLIT, Fault.MERGE)
+OnRequest = Callable[[bytes], None]
+
+
 class ChaosProxy:
-    """Forwards to `plc_port`; `fault` is what happens now, `counts` what happened with bytes at hand."""
+    """Forwards to `plc_port`; `fault` is what happens now, `counts` what happened with bytes at hand.
 
-    plc_port: int
-    seed: int
-    port: int = 0
-    fault: Fault | None = None
-    counts: Counter[Fault] = field(default_factory=Counter)
-    connections: int = 0
-    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    `on_request` hears everything that was forwarded to the PLC.
+    """
+
+    def __init__(self, plc_port: int, seed: int) -> None:
+        self.plc_port = plc_port
+        self.seed = seed
+        self.port = 0
+        self.counts: Counter[Fault] = Counter()
+        self.connections = 0
+        self.on_request: OnRequest = lambda data: None
+        self._fault: Fault | None = None
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    @property
+    def fault(self) -> Fault | None:
+        return self._fault
+
+    @fault.setter
+    def fault(self, fault: Fault | None) -> None:
+        self._fault = fault
+        if fault is Fault.STALL:
+            self._flowing.clear()
+        else:
+            self._flowing.set()
 
     async def play(self, fault_s: float, calm_s: float) -> None:
         """Fault after fault, each about `fault_s` long with about `calm_s` between, until cancelled."""
         dice = random.Random(self.seed)
         while True:
             await asyncio.sleep(calm_s * dice.uniform(0.5, 1.5))
-            self.fault = dice.choice(list(Fault))
+            self.fault = dice.choice(CHAOS)
             if self.fault is Fault.RESET:
                 self.reset()
             else:
@@ -67,8 +90,8 @@ class ChaosProxy:
         self._writers |= both
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, far_writer, both))
-                group.create_task(self._pump(far_reader, writer, both))
+                group.create_task(self._pump(reader, far_writer, both, from_host=True))
+                group.create_task(self._pump(far_reader, writer, both, from_host=False))
         finally:
             self._writers -= both
             for each in both:
@@ -79,6 +102,8 @@ class ChaosProxy:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
         both: set[asyncio.StreamWriter],
+        *,
+        from_host: bool,
     ) -> None:
         seen: Fault | None = None
         dice = random.Random(self.seed + self.connections)
@@ -88,7 +113,11 @@ class ChaosProxy:
                 if fault is not None and fault is not seen:
                     self.counts[fault] += 1
                 seen = fault
+                if self.fault is Fault.DEAF and not from_host:
+                    continue
                 await self._forward(data, writer, dice)
+                if from_host and self.fault is not Fault.HALF_OPEN:
+                    self.on_request(data)
         for each in both:
             each.transport.abort()
 
@@ -99,8 +128,7 @@ class ChaosProxy:
             case Fault.HALF_OPEN:
                 return
             case Fault.STALL:
-                while self.fault is Fault.STALL:
-                    await asyncio.sleep(0.01)
+                await self._flowing.wait()
             case Fault.MERGE:
                 await asyncio.sleep(0.15)
             case Fault.SPLIT:
@@ -124,6 +152,5 @@ async def proxied(plc_port: int, seed: int) -> AsyncIterator[ChaosProxy]:
         yield proxy
     finally:
         server.close()
-        for writer in list(proxy._writers):
-            writer.transport.abort()
+        proxy.reset()
         await server.wait_closed()
