@@ -95,8 +95,11 @@ async def test_the_records_are_ready_when_level(tmp_path: Path, receiver: socket
         await until_ready(receiver)
         assert len(Records(tmp_path).passes().items) == 3
         process.kill()
-    async with child(*arguments, notify=tmp_path / "notify"):
+    async with child(*arguments, notify=tmp_path / "notify") as process:
         await until_ready(receiver)
+        process.terminate()
+        async with asyncio.timeout(10):
+            assert await process.wait() == 0
     assert len(Records(tmp_path).passes().items) == 3
     receiver.close()
 
