@@ -126,6 +126,7 @@ _DETAILS: dict[type[Any], Details] = {
     e.ListsAnswered: _lists,
     e.ListChanged: _list_changed,
     c.LookUp: lambda m, t: " · ".join(m.codes),
+    c.OpenPass: lambda m, t: f"{m.pass_no}",
     c.TellVision: lambda m, t: t("detail.trigger", number=m.trigger_no),
     c.CommitVerdict: _verdict,
     c.SendDecision: _decision,

@@ -6,7 +6,6 @@ itself, and the supervisor starts it again.
 
 import argparse
 import asyncio
-import json
 import logging
 import signal
 import sys
@@ -16,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from controller import priority
+from controller.clock import SystemClock
 from controller.config import ConfigError, LineConfig, load
 from controller.interfaces import Clock
 from controller.journal.day_file import JournalBusy
+from controller.runtime.counters_file import CountersFile
 from controller.runtime.line_process import LineProcess
+from controller.runtime.loop_lag import LoopLag
 from plc.modbus_link import ModbusLink
 
 log = logging.getLogger(__name__)
@@ -57,9 +59,16 @@ async def run_line(config: LineConfig) -> None:
     loop.add_signal_handler(signal.SIGHUP, process.begin_file)
     priority.settle_garbage()
     log.info("%s", priority.lock_memory())
-    await process.run(stop)
-    counters = config.paths.state_dir / f"line-{config.line.name}.counters.json"
-    counters.write_text(json.dumps(asdict(process.link.counters)))  # type: ignore[attr-defined]
+    counters = CountersFile(
+        config.paths.state_dir / f"line-{config.line.name}.counters.json",
+        lambda: asdict(process.link.counters),  # type: ignore[attr-defined]
+        LoopLag(loop, SystemClock()),
+    )
+    counters.start()
+    try:
+        await process.run(stop)
+    finally:
+        counters.stop()
     if crash:
         raise crash[0]
 

@@ -125,6 +125,7 @@ KINDS: dict[int, type[Any]] = {
     106: commands.RaiseAlarm,
     107: commands.ClearAlarm,
     108: commands.EnterLineState,
+    109: commands.OpenPass,
     # messages between processes; 150 to 199 are the journal's own records (controller/journal)
     200: Hello,
     201: ListsImported,
@@ -139,6 +140,10 @@ _DECODERS: dict[int, msgspec.msgpack.Decoder[Any]] = {
 }
 _ENCODER = msgspec.msgpack.Encoder()
 _ENVELOPE = msgspec.msgpack.Decoder(tuple[int, int, msgspec.Raw])
+
+
+# A text that is no UTF-8 and a nesting deeper than any of ours leave msgspec under other names.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def is_event(kind: int) -> bool:
@@ -166,7 +171,7 @@ def decode_body(kind: int, body: bytes) -> Any:
         raise WireError(f"unknown kind {kind}")
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise WireError(f"kind {kind}: {error}") from error
 
 
@@ -182,7 +187,7 @@ def decode_payload(payload: bytes) -> Any:
     """The message in a frame's payload (without the length prefix). WireError if it is none of ours."""
     try:
         schema, kind, body = _ENVELOPE.decode(payload)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise WireError(str(error)) from error
     if schema != SCHEMA:
         raise WireError(f"schema {schema}, this software speaks {SCHEMA}")

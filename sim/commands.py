@@ -88,7 +88,7 @@ def _run_demo(options: argparse.Namespace) -> int:
     if not _rate_fits(options.rate):
         return WRONG_USE
     people = Console(stderr=options.json)
-    with _state_dir(options.keep) as directory:
+    with state_dir(options.keep) as directory:
         files = write_lines(directory, options.lines, options.rate, options.plc)
         configs = [load(file) for file in files]
         check_together(configs)
@@ -118,7 +118,7 @@ def _rate_fits(rate_parcels_per_h: int) -> bool:
 
 
 @contextmanager
-def _state_dir(keep: Path | None) -> Iterator[Path]:
+def state_dir(keep: Path | None) -> Iterator[Path]:
     """A fresh directory with a short name, since a Unix socket's path has at most 107 bytes."""
     if keep is not None:
         if keep.exists() and any(keep.iterdir()):
@@ -148,7 +148,7 @@ def _run_torture_kill(options: argparse.Namespace) -> int:
                 print(f"{key:22}{value}")
         return OK if report.ok else NOT_OK
 
-    with _state_dir(options.keep) as directory:
+    with state_dir(options.keep) as directory:
         return asyncio.run(torture())
 
 

@@ -189,7 +189,7 @@ class Gates:
                 continue
             if (row.lane.gate, row.lane.side) == (behind.lane.gate, behind.lane.side):
                 continue
-            if row.lane.gate != behind.lane.gate or row.destination is Destination.RELEASE:
+            if row.lane.gate != behind.lane.gate:
                 continue
             lead_mm = plant.gate_lead_mm(self.drives[row.lane.gate].gate)
             room_mm = plant.trailing_mm(row) - plant.leading_mm(behind)

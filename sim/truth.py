@@ -30,6 +30,7 @@ class FaultKind(IntEnum):
     EMERGENCY_STOP = 8
     LANE_FULL = 9
     ZONE = 10
+    STALL = 11  # the host or its link stood still: what was measured came too late
 
 
 _LINK_REASONS = frozenset({Reason.LINK_LOST, Reason.LATE, Reason.REFUSED_BY_PLC})
@@ -63,6 +64,16 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
     | {Reason.EMERGENCY_STOP, Reason.ZONE_OPENED, Reason.LINE_ABORTED},
     FaultKind.LANE_FULL: _BELT_REASONS | {Reason.LANE_FULL},
     FaultKind.ZONE: frozenset({Reason.ZONE_OPENED}),
+    FaultKind.STALL: _LINK_REASONS
+    | _BELT_REASONS
+    | {
+        Reason.NO_READ,
+        Reason.NO_WEIGHT,
+        Reason.NO_DIMENSIONS,
+        Reason.NO_PICTURE,
+        Reason.RECORDS_LOST,
+        Reason.LISTS_UNAVAILABLE,
+    },
 }
 
 

@@ -30,6 +30,16 @@ class LookUp:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPass:
+    """A pass begins: its number, the parcel it belongs to, and the rules fixed for it."""
+
+    pass_no: int
+    track_id: int
+    boot_id: int
+    rules_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class TellVision:
     """What the vision worker may know of the parcel that trigger `trigger_no` belongs to."""
 
@@ -138,6 +148,7 @@ class EnterLineState:
 
 Command = (
     LookUp
+    | OpenPass
     | TellVision
     | CommitVerdict
     | SendDecision

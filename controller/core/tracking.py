@@ -1,6 +1,6 @@
 """From induct to lane: what the PLC's records about the parcel itself mean."""
 
-from controller.core.commands import CommitVerdict, RecordOutcome
+from controller.core.commands import CommitVerdict, OpenPass, RecordOutcome
 from controller.core.deciding import (
     REVOCABLE,
     advance,
@@ -67,6 +67,7 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
     state.next_pass_no += 1
     state.tally.inducted += 1
     state.parcels[record.track_id] = parcel
+    turn.emit(OpenPass(parcel.pass_no, parcel.track_id, parcel.boot_id, parcel.rules_id))
     return parcel
 
 

@@ -1,23 +1,28 @@
-"""`parcelgate verify JOURNAL` and `parcelgate replay JOURNAL`.
+"""`parcelgate verify JOURNAL` and `parcelgate replay JOURNAL [--rules NEW.toml]`.
 
 Exit status 0 only if everything holds; 1 if something does not; 2 if the question cannot be asked.
+That other rules would judge otherwise is an answer, not a failure.
 """
 
 import json
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from controller.config import ConfigError, load_rules
 from controller.core.line import LineController
 from controller.core.state import CoreState
+from controller.core.vocabulary import Destination, Reason
 from controller.journal.chain import HASH_BYTES, Head
 from controller.journal.day_file import journal_files
 from controller.journal.keys import KeyRefused, PublicKeys, key_id, public_keys, read_public_key
 from controller.journal.reader import NotAJournal
 from controller.journal.records import FileHeader, decode_state
-from controller.journal.replay import Core, ReplayReport, replay
+from controller.journal.replay import ReplayReport, replay
+from controller.journal.replay_rules import RulesReport, VerdictChange, replay_with_rules
 from controller.journal.verify import VerifyReport, verify
 
 if TYPE_CHECKING:
@@ -47,6 +52,12 @@ def register(subparsers: "_SubParsersAction[ArgumentParser]") -> None:
     verifying.set_defaults(run=verify_command)
     replaying = subparsers.add_parser("replay", help="replay a journal through the core")
     replaying.add_argument("path", type=Path, metavar="JOURNAL")
+    replaying.add_argument(
+        "--rules",
+        type=Path,
+        metavar="NEW.toml",
+        help="name every parcel that these rules would have judged otherwise",
+    )
     replaying.add_argument("--json", action="store_true", help="print one JSON object")
     replaying.set_defaults(run=replay_command)
 
@@ -72,8 +83,10 @@ def replay_command(args: Namespace) -> int:
     if missing := _missing(args.path):
         return _cannot(missing)
     try:
-        report = replay(args.path, line_core)
-    except NotAJournal as error:
+        if args.rules is not None:
+            return _replay_with_rules(args)
+        report = replay(args.path, line_core, version("parcelgate"))
+    except (NotAJournal, ConfigError) as error:
         return _cannot(str(error))
     if args.json:
         _print_json(asdict(report))
@@ -82,7 +95,18 @@ def replay_command(args: Namespace) -> int:
     return DOES_NOT_HOLD if report.differences else HOLDS
 
 
-def line_core(header: FileHeader) -> Core:
+def _replay_with_rules(args: Namespace) -> int:
+    rules, rules_id, _ = load_rules(args.rules)
+    report = replay_with_rules(args.path, rules, line_core, version("parcelgate"))
+    if args.json:
+        _print_json({"rules_id": rules_id, **_rules_json(report), **asdict(report.recorded)})
+    else:
+        _print_rules(report)
+        _print_replay(report.recorded)
+    return DOES_NOT_HOLD if report.recorded.differences else HOLDS
+
+
+def line_core(header: FileHeader) -> LineController:
     """The line's core in the state a file begins with. NotAJournal if the state is not readable."""
     try:
         state = decode_state(header.state, CoreState)
@@ -143,10 +167,64 @@ def _print_replay(report: ReplayReport) -> None:
     print(f"verdicts     {report.verdicts:,}")
     print(f"differences  {report.differences:,}")
     print(f"written by   {', '.join(report.software_versions)}")
+    print(f"replayed by  {report.replayed_by}")
+    if report.differences and report.other_software:
+        print("Another software wrote this: the differences may be between the two.")
     for difference in report.first_differences[:10]:
         print(f"{difference.file}, event {difference.journal_seq}:")
         print(f"  recorded  {difference.recorded}")
         print(f"  replayed  {difference.replayed}")
+
+
+def _rules_json(report: RulesReport) -> dict[str, Any]:
+    return {
+        "parcels": report.parcels,
+        "changed": len(report.changes),
+        "would_release": [_change_json(change) for change in report.would_release],
+        "would_hold": [_change_json(change) for change in report.would_hold],
+        "would_redirect": [_change_json(change) for change in report.would_redirect],
+        "would_give_other_reasons": [
+            _change_json(change) for change in report.would_give_other_reasons
+        ],
+        "undecided": report.undecided,
+    }
+
+
+def _change_json(change: VerdictChange) -> dict[str, Any]:
+    return {
+        "waybill": change.waybill,
+        "pass_no": change.pass_no,
+        "codes": change.codes,
+        "old_destination": change.old_destination.name,
+        "old_reasons": [reason.name for reason in change.old_reasons],
+        "new_destination": change.new_destination.name,
+        "new_reasons": [reason.name for reason in change.new_reasons],
+    }
+
+
+def _print_rules(report: RulesReport) -> None:
+    print(f"parcels      {report.parcels:,}")
+    print(f"changed      {len(report.changes):,}")
+    for words, changes in (
+        ("would be released", report.would_release),
+        ("would be held", report.would_hold),
+        ("would go elsewhere", report.would_redirect),
+        ("would get other reasons", report.would_give_other_reasons),
+    ):
+        if changes:
+            print(f"{len(changes):,} {words}:")
+        for change in changes:
+            old = _verdict_text(change.old_destination, change.old_reasons)
+            new = _verdict_text(change.new_destination, change.new_reasons)
+            named = change.waybill or ", ".join(change.codes) or "no code"
+            print(f"  {named}, pass {change.pass_no}: {old} -> {new}")
+    if report.undecided:
+        print(f"undecided    {report.undecided:,} when the journal ends")
+
+
+def _verdict_text(destination: Destination, reasons: tuple[Reason, ...]) -> str:
+    names = ", ".join(reason.name for reason in reasons)
+    return f"{destination.name} ({names})" if names else destination.name
 
 
 def _print_json(answer: dict[str, Any]) -> None:

@@ -86,7 +86,7 @@ def decode_state(state: bytes, cls: type[S]) -> S:
     """Inverse of `encode_state`. WireError if the bytes are no state of this class."""
     try:
         return msgspec.msgpack.decode(state, type=cls, strict=True)
-    except msgspec.MsgspecError as error:
+    except wire.UNREADABLE as error:
         raise wire.WireError(f"{cls.__name__}: {error}") from error
 
 
@@ -97,7 +97,7 @@ def decode_record(kind: int, body: bytes) -> Any:
         return wire.decode_body(kind, body)
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except wire.UNREADABLE as error:
         raise wire.WireError(f"kind {kind}: {error}") from error
 
 

@@ -63,6 +63,7 @@ class Fold:
             events.CodeRead: self._code_read,
             events.DefaultTaken: self._default_taken,
             events.DecisionEchoed: self._echoed,
+            commands.OpenPass: self._opened,
             commands.CommitVerdict: self._verdict,
             commands.SendDecision: self._decision_sent,
             commands.RecordOutcome: self._outcome,
@@ -147,6 +148,10 @@ class Fold:
     def _code_read(self, event: events.CodeRead) -> None:
         if event.track_id and event.part_count == 1:
             self._findable_by(event.text, self._pass_id(event.boot_id, event.track_id))
+
+    def _opened(self, command: commands.OpenPass) -> None:
+        pass_id = self._pass_id(command.boot_id, command.track_id, command.pass_no)
+        self._db.execute("UPDATE passes SET pass_no=? WHERE id=?", (command.pass_no, pass_id))
 
     def _verdict(self, command: commands.CommitVerdict) -> None:
         pass_id = self._pass_id(command.boot_id, command.track_id, command.pass_no)

@@ -53,9 +53,9 @@ def test_the_reference_line_is_accepted(folder: Path) -> None:
     by_lane = {lane.number: lane.destinations for lane in config.line.lanes}
     assert by_lane == {
         1: (Destination.RELEASE,),
-        2: (Destination.INSPECT,),
+        2: (Destination.RECIRCULATE,),
         3: (Destination.DETAIN, Destination.RETURN),
-        4: (Destination.RECIRCULATE,),
+        4: (Destination.INSPECT,),
         5: (Destination.HOLD,),
     }
     assert config.paths.state_dir == folder / "run"
@@ -80,7 +80,7 @@ MISTAKES = [
     ("rate_parcels_per_h", "rate_parcel_per_h", "unknown key 'rate_parcel_per_h' in line; the nearest"
      " valid name is 'rate_parcels_per_h'."),
     ("[xray]", "[x-ray]", "unknown key 'x-ray'; the nearest valid name is 'xray'."),
-    ("recirculate = 4", "recirculat = 4", "unknown key 'recirculat' in lanes; the nearest valid name is"
+    ("recirculate = 2", "recirculat = 2", "unknown key 'recirculat' in lanes; the nearest valid name is"
      " 'recirculate'."),
     ("{ number = 2, position_mm = 800 }", "{ number = 2, positon_mm = 800 }", "unknown key 'positon_mm'"
      " in line.eyes[2]; the nearest valid name is 'position_mm'."),
@@ -98,7 +98,7 @@ MISTAKES = [
      " after a fault, every parcel would be released."),
     ("hold = 5", "hold = 2", "hold is lane 2 at gate 1: hold must be straight on, where parcels go when"
      " all gates are off."),
-    ("inspect = 2", "inspect = 1", "lane 1 serves release and inspect: held parcels would stand"),
+    ("inspect = 4", "inspect = 1", "lane 1 serves release and inspect: held parcels would stand"),
     ("rate_parcels_per_h = 5000", "rate_parcels_per_h = 5001", "5001 parcels/h leave a pitch of 719 mm,"
      " but the longest parcel of 400 mm and the least gap of 320 mm need 720 mm."),
     ("rate_parcels_per_h = 5000", "rate_parcels_per_h = 0", "rate_parcels_per_h is 0, but must lie"

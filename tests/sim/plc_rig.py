@@ -2,14 +2,15 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
+from typing import TypeVar
 
 from controller.config.load import load
 from controller.core import events
 from controller.core.commands import SendDecision
-from controller.core.settings import LineSettings
+from controller.core.settings import Lane, LineSettings
 from controller.core.units import u32_difference, u32_sum
 from controller.core.vocabulary import DecisionResult, Destination
 from plc import register_map as m
@@ -30,8 +31,22 @@ from sim.soft_plc import HOST_BLOCKS_ADDRESS, HOST_BLOCKS_COUNT, SoftPlc
 from sim.world import World, WorldSettings
 
 SCAN_US = 10_000
-LINE: LineSettings = load(Path(__file__).parents[2] / "sim" / "reference_line.toml").line
+REFERENCE: LineSettings = load(Path(__file__).parents[2] / "sim" / "reference_line.toml").line
+
+
+def _opposite(lane: Lane) -> Lane:
+    """Inspect and recirculate change places: then the two sides of gate 1 are both asked for."""
+    swapped = {
+        Destination.INSPECT: Destination.RECIRCULATE,
+        Destination.RECIRCULATE: Destination.INSPECT,
+    }
+    return replace(lane, destinations=tuple(swapped.get(d, d) for d in lane.destinations))
+
+
+# The hardest case for the gates, see docs/decisions/0005.
+LINE: LineSettings = replace(REFERENCE, lanes=tuple(_opposite(lane) for lane in REFERENCE.lanes))
 Records = list[events.PlcRecord]
+Record = TypeVar("Record", bound=events.PlcRecord)
 
 
 def parcel(number: int, length_mm: int = 300, gap_mm: int = 420, **more: object) -> SimParcel:
@@ -226,13 +241,11 @@ class Rig:
 
     # --- what came out --------------------------------------------------------------------------------
 
-    def of(
-        self, kind: type[events.PlcRecord], track_id: int | None = None
-    ) -> list[events.PlcRecord]:
+    def of(self, kind: type[Record], track_id: int | None = None) -> list[Record]:
         return [
             r
             for r in self.records
-            if type(r) is kind and (track_id is None or r.track_id == track_id)
+            if isinstance(r, kind) and (track_id is None or r.track_id == track_id)
         ]
 
     def lanes(self) -> dict[int, int]:

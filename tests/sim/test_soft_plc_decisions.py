@@ -23,7 +23,7 @@ def at(position_mm: int, count: int = 1) -> Rig:
 
 
 def causes(rig: Rig) -> list[DefaultCause]:
-    return [record.cause for record in rig.of(events.DefaultTaken)]  # type: ignore[attr-defined]
+    return [record.cause for record in rig.of(events.DefaultTaken)]
 
 
 # --- every DecisionResult -------------------------------------------------------------------------
@@ -124,7 +124,6 @@ def test_jammed_lane_counts_as_full() -> None:
     rig.run_ms(20)
     assert rig.answer(rig.decide(1, Destination.INSPECT)) is R.LANE_FULL
     changed = rig.of(events.LaneChanged)[-1]
-    assert isinstance(changed, events.LaneChanged)
     assert (changed.source, changed.jammed) == (2, True)
 
 
@@ -137,6 +136,17 @@ def test_a_destination_without_a_lane_means_hold() -> None:
     assert rig.answer(rig.decide(1, Destination.INSPECT)) is R.LANE_FULL
     rig.finish()
     assert rig.lanes() == {1: 5}
+
+
+def test_a_lease_that_asks_for_a_full_lane_instead_ends_in_hold() -> None:
+    rig = at(2_000)
+    rig.world.lanes[2].capacity_parcels = 0
+    rig.run_ms(20)
+    assert rig.answer(rig.decide(1)) is R.ACCEPTED
+    assert rig.answer(rig.decide(1, Destination.INSPECT)) is R.LANE_FULL
+    rig.finish()
+    assert rig.lanes() == {1: 5}
+    assert causes(rig) == [DefaultCause.LANE_FULL]
 
 
 def test_a_refused_lane_may_be_followed_by_another_destination() -> None:

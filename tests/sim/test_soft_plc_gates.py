@@ -17,11 +17,11 @@ from tests.sim.plc_rig import LINE, Rig, parcel, parcels
 
 
 def causes(rig: Rig) -> dict[int, DefaultCause]:
-    return {record.track_id: record.cause for record in rig.of(events.DefaultTaken)}  # type: ignore[attr-defined]
+    return {record.track_id: record.cause for record in rig.of(events.DefaultTaken)}
 
 
 def stops(rig: Rig) -> list[BeltCause]:
-    return [r.cause for r in rig.of(events.BeltChanged)][2:]  # type: ignore[attr-defined]
+    return [r.cause for r in rig.of(events.BeltChanged)][2:]
 
 
 # --- undecided, gap, busy ---------------------------------------------------------------------------
@@ -139,18 +139,32 @@ def test_leases_end_when_their_lane_fills_and_the_infeed_stops() -> None:
     assert list(rig.lanes().values())[-1] == 1
 
 
+def test_a_lane_that_fills_after_the_gate_began_changes_nothing_for_that_parcel() -> None:
+    rig = Rig(parcels(1))
+    rig.release_all()
+    rig.to_mm(1, 4_000)
+    rig.world.lanes[1].capacity_parcels = 0
+    rig.finish()
+    assert rig.lanes() == {1: 1}
+    assert causes(rig) == {}
+
+
 def test_a_hold_lane_without_room_stops_first_the_infeed_then_the_belt() -> None:
     rig = Rig(parcels(30))
     rig.world.lanes[5].capacity_parcels = 10
     rig.run_ms(60_000)
     assert len(rig.lanes()) <= 10
+    assert not rig.bits() & PlcStateBit.INFEED_RUNNING
+    assert stops(rig) == []
     assert rig.world.lanes[5].parcels <= 10
-    rig.world.lanes[5].capacity_parcels = 5
-    rig.run_ms(100)
+    rig.world.insert(parcel(99), 500)
+    rig.world.insert(parcel(98), 1_200)
+    rig.run_ms(2_000)
+    assert stops(rig) == [BeltCause.HOLD_LANE_FULL]
     rig.world.lanes[5].parcels = 0
     rig.world.lanes[5].capacity_parcels = 100
     rig.finish()
-    assert len(rig.lanes()) == 30
+    assert len(rig.lanes()) == 32
 
 
 def test_a_jammed_hold_lane_stops_the_belt() -> None:
@@ -167,12 +181,13 @@ def test_a_jammed_hold_lane_stops_the_belt() -> None:
 
 
 def test_a_gate_stuck_at_hold_is_found_and_its_parcel_held() -> None:
-    rig = Rig(parcels(3))
+    rig = Rig(parcels(6))
     rig.release_all()
     rig.run_ms(100)
     rig.world.diverters[1].jam(rig.now_us)
-    rig.run_ms(12_000)
-    phases = [r.phase for r in rig.of(events.GateMoved)]  # type: ignore[attr-defined]
+    rig.run_ms(14_000)
+    assert DecisionResult.LANE_FULL in rig.echoes.values()
+    phases = [r.phase for r in rig.of(events.GateMoved)]
     assert GatePhase.STUCK in phases
     assert rig.bits() & PlcStateBit.GATE_FAULT
     assert set(rig.lanes().values()) == {5}
@@ -275,6 +290,17 @@ def test_after_a_restart_everything_on_the_belt_is_unknown_and_held() -> None:
     assert all(lanes[r.track_id] for r in rig.of(events.LaneSeen) if r.track_id in lanes)
     strangers = rig.of(events.ExtraSeen)
     assert 0 < len(strangers) <= len(on_belt)
+
+
+def test_gates_stay_at_hold_until_the_belt_has_moved_its_whole_length() -> None:
+    """A parcel that slips in before the infeed is free would reach the gate too early: it is held."""
+    rig = Rig()
+    rig.release_all()
+    rig.world.insert(parcel(1), -500)
+    rig.finish()
+    assert set(rig.echoes.values()) == {DecisionResult.ACCEPTED}
+    assert rig.lanes() == {1: 5}
+    assert causes(rig) == {1: DefaultCause.UNKNOWN_PARCEL}
 
 
 def test_a_decision_of_the_old_boot_is_refused_after_a_restart() -> None:
