@@ -1,6 +1,7 @@
 # Everything a person does here. The first call makes .venv from requirements.lock, by hash.
 #   make demo ARGS="--parcels 40"     the whole factory on this machine
 #   make test ARGS="tests/core -x"    the tests
+#   make fuzz ARGS=30                 new inputs for every decoder, for so many minutes
 PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
@@ -26,7 +27,10 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench sweep mutants fuzz:
+fuzz: $(INSTALLED)
+	$(BIN)/python -m tests.fuzz $(or $(ARGS),5)
+
+bench sweep mutants:
 	@echo "make $@ arrives with the issue 'Never a wrong release, nothing lost: proof by simulation and crash'."
 
 screenshots: $(INSTALLED)

@@ -25,6 +25,7 @@ _PRIORITY = {
     AlarmKind.SCALE_FAULT: HIGH,
     AlarmKind.CLOCK_STEP: LOW,
     AlarmKind.HOST_RESTARTED: LOW,
+    AlarmKind.CERTIFICATE_ENDS: LOW,
 }
 
 # Urgency of a line state; 0: nothing to do. EXECUTE is the normal day.

@@ -23,12 +23,18 @@ from controller.runtime.counters_file import CountersFile
 from controller.runtime.line_process import LineProcess
 from controller.runtime.loop_lag import LoopLag
 from plc.modbus_link import ModbusLink
+from plc.polled_link import PolledLink
 
 log = logging.getLogger(__name__)
 
 
-def modbus_link(config: LineConfig, clock: Clock, session: int) -> ModbusLink:
-    """The PLC link that line.toml asks for."""
+def plc_link(config: LineConfig, clock: Clock, session: int) -> PolledLink:
+    """The PLC link that line.toml asks for. ConfigError if its certificates cannot be used."""
+    if config.plc.protocol == "opcua":
+        # a Modbus line does not pay for the other library's memory and start
+        from plc.opcua_choice import opcua_link
+
+        return opcua_link(config.plc, clock, session)
     return ModbusLink(
         config.plc.host,
         config.plc.port,
@@ -54,7 +60,7 @@ async def run_line(config: LineConfig) -> None:
     loop.set_exception_handler(crashed)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    process = LineProcess(config, version("parcelgate"), modbus_link)
+    process = LineProcess(config, version("parcelgate"), plc_link)
     # As for any log: the file so far is closed and signed, and may be handed over.
     loop.add_signal_handler(signal.SIGHUP, process.begin_file)
     priority.settle_garbage()

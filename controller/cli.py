@@ -24,6 +24,12 @@ _MODULES = {
     "controller.run_command": ("run",),
     "controller.declared_lists.commands": ("import", "lookup"),
     "controller.journal.commands": ("replay", "verify"),
+    "controller.rules.commands": ("rules",),
+    "controller.runtime.commands": ("line",),
+    "controller.audit.commands": ("export",),
+    "plc.commands": ("certificates",),
+    "plc.conformance.commands": ("conformance",),
+    "controller.check.commands": ("check",),
 }
 _ENTRY_POINT_GROUP = "parcelgate.commands"
 

@@ -18,7 +18,7 @@ from plc.record_codec import decode_echo, encode_decision
 Words = Sequence[int]
 
 # Neighbouring rows share one FC16 request.
-_ROWS_PER_WRITE = m.FC16_REGISTERS_MAX // m.D_SLOT_REGISTERS
+ROWS_PER_WRITE = m.FC16_REGISTERS_MAX // m.D_SLOT_REGISTERS
 
 
 @dataclass(slots=True)
@@ -61,8 +61,8 @@ class DecisionSlots:
         self._waiting.insert(holds, decision)
         return taken_back
 
-    def next_write(self) -> RowsToWrite | None:
-        """Rows to write now, holds first; None if nothing can go out.
+    def next_write(self, rows_max: int = ROWS_PER_WRITE) -> RowsToWrite | None:
+        """Up to `rows_max` rows to write now, holds first; None if nothing can go out.
 
         From here on the decision occupies its row. It is offered again until `written`: a write
         that nobody confirmed may or may not be in the PLC, and the same words do no harm.
@@ -75,7 +75,7 @@ class DecisionSlots:
         if not candidates:
             return None
         first = min(candidates, key=lambda no: candidates[no].destination is not Destination.HOLD)
-        rows = list(takewhile(candidates.__contains__, range(first, first + _ROWS_PER_WRITE)))
+        rows = list(takewhile(candidates.__contains__, range(first, first + rows_max)))
         for number in rows:
             self._rows[number] = self._rows[number] or _Row(candidates[number])
         taken = {candidates[number].decision_seq for number in rows}
@@ -109,6 +109,14 @@ class DecisionSlots:
                 echoes.append(DecisionEchoed(decision.decision_seq, decision.track_id, result))
                 self._rows[number] = None
         return echoes
+
+    def answer(self, number: int, result: DecisionResult) -> DecisionEchoed | None:
+        """The PLC answered row `number` at once (a method call); None if that row awaits nothing."""
+        row = self._rows[number]
+        if row is None:
+            return None
+        self._rows[number] = None
+        return DecisionEchoed(row.decision.decision_seq, row.decision.track_id, result)
 
     def oldest_unanswered(self) -> tuple[int, int] | None:
         """(written at ns, decision_seq) of the row that has waited longest for its echo."""

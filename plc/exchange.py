@@ -22,10 +22,10 @@ from controller.core.events import (
     PlcStateSeen,
 )
 from controller.core.units import NS_PER_MS, U16_MAX, U32_MAX, u32_difference
-from controller.core.vocabulary import LinkFault
+from controller.core.vocabulary import DecisionResult, LinkFault
 from plc import register_map as m
-from plc.decision_slots import DecisionSlots, RowsToWrite
-from plc.header import ExchangeFault, Header, judge_identity, read_header
+from plc.decision_slots import ROWS_PER_WRITE, DecisionSlots, RowsToWrite
+from plc.header import ExchangeFault, Header, judge_identity, judge_mode, read_header
 from plc.record_codec import RecordFault, decode_belt_row, u32_at, u32_words
 from plc.ring_reader import RegisterRun, RingReader, ring_distance, ring_step
 
@@ -61,6 +61,8 @@ class Exchange:
         self.session = session
         self.counters = Counters()
         self.connected = False
+        # told with the PLC's state; None: there is none, or it does not end soon
+        self.certificate_days_left: int | None = None
         self._ring: RingReader | None = None
         self._slots = DecisionSlots()
         self._ack = 0
@@ -98,8 +100,8 @@ class Exchange:
     def greet(self, now_ns: int, words: Words) -> bool:
         """Judge H and P before anything is written. False: torn, read again.
 
-        ExchangeFault if this is not our map or word order, another session is latched, or the ring
-        went back within one boot.
+        ExchangeFault if this is not our map or word order, another session is latched, the PLC is in
+        test mode, or the ring went back within one boot.
         """
         h, p = words[: m.H_COUNT], words[m.P_ADDRESS : m.P_ADDRESS + m.P_COUNT]
         judge_identity(h, p)
@@ -108,6 +110,7 @@ class Exchange:
         if header is None:
             self.counters.torn_rejected += 1
             return False
+        judge_mode(header)
         self._adopt(header)
         self._life_ns = now_ns
         self._plc_heartbeat = header.heartbeat
@@ -177,6 +180,7 @@ class Exchange:
         if header is None:
             self.counters.torn_rejected += 1
             return []
+        judge_mode(header)
         if header.boot_id != self._boot_id:
             raise ExchangeFault(LinkFault.SILENT, "the PLC was restarted: its boot id changed")
         assert self._ring is not None, "take_header before greet"
@@ -192,6 +196,10 @@ class Exchange:
     def next_read(self) -> RegisterRun | None:
         """Ring registers to read next, None if no record waits."""
         return None if self._ring is None else self._ring.next_read()
+
+    def ring_ahead(self) -> RegisterRun | None:
+        """Ring registers that the next `next_read` will ask for if records come meanwhile."""
+        return None if self._ring is None else self._ring.ahead()
 
     def take_records(self, now_ns: int, words: Words) -> list[Event]:
         """Records in the words of `next_read`; an empty list means torn: read again next cycle."""
@@ -213,9 +221,17 @@ class Exchange:
         self.counters.echoes += len(echoes)
         return echoes
 
-    def next_write(self) -> RowsToWrite | None:
+    def answered(self, row: int, result: DecisionResult) -> list[DecisionEchoed]:
+        """The PLC's direct answer to the decision in row `row` of the last `next_write`."""
+        echo = self._slots.answer(row, result)
+        if echo is None:
+            return []
+        self.counters.echoes += 1
+        return [echo]
+
+    def next_write(self, rows_max: int = ROWS_PER_WRITE) -> RowsToWrite | None:
         """Rows of D to write now, None if there are none or the exchange is not open."""
-        return self._slots.next_write() if self.connected else None
+        return self._slots.next_write(rows_max) if self.connected else None
 
     def written(self, write: RowsToWrite, now_ns: int) -> None:
         """The PLC confirmed that write."""
@@ -277,7 +293,7 @@ class Exchange:
             self._waiting_since_ns = now_ns
 
     def _state_events(self, header: Header) -> list[PlcStateSeen]:
-        state = PlcStateSeen(header.state_bits, header.overflow_count)
+        state = PlcStateSeen(header.state_bits, header.overflow_count, self.certificate_days_left)
         if state == self._state:
             return []
         self._state = state

@@ -9,7 +9,7 @@ value torn between its two registers is off by nearly 65,536.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.core.vocabulary import LinkFault
+from controller.core.vocabulary import LinkFault, PlcStateBit
 from plc import register_map as m
 from plc.record_codec import u32_at, u32_words
 from plc.ring_reader import ring_distance
@@ -78,6 +78,12 @@ def read_header(h: Words) -> Header | None:
         overflow_count=h[m.H_OVERFLOW_COUNT],
         state_bits=h[m.H_STATE_BITS],
     )
+
+
+def judge_mode(header: Header) -> None:
+    """ExchangeFault if the PLC is in test mode: what it reports is simulated, and its gates stand."""
+    if header.state_bits & PlcStateBit.TEST_MODE:
+        raise _not_ours("the PLC is in test mode: switch it off at the PLC")
 
 
 def _judge_word_order(probe: tuple[int, ...], probe_float: tuple[int, ...]) -> None:

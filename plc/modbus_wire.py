@@ -16,9 +16,10 @@ from pymodbus.exceptions import ModbusException, ModbusIOException
 from pymodbus.pdu import ModbusPDU
 
 from controller.core.units import NS_PER_MS
-from controller.core.vocabulary import LinkFault
+from controller.core.vocabulary import DecisionResult, LinkFault
 from controller.interfaces import Clock
 from plc import register_map as m
+from plc.decision_slots import ROWS_PER_WRITE, RowsToWrite
 from plc.header import ExchangeFault
 from plc.ring_reader import RegisterRun
 
@@ -28,6 +29,8 @@ logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 
 class ModbusWire:
     """Requests on one open connection. Addresses are relative to the line's base address."""
+
+    rows_per_write = ROWS_PER_WRITE
 
     def __init__(
         self, client: AsyncModbusTcpClient, clock: Clock, *, device_id: int, base_address: int
@@ -79,6 +82,10 @@ class ModbusWire:
             self._base + address, list(words), device_id=self._device_id
         )
         return await self._answer(request) is not None
+
+    async def submit(self, write: RowsToWrite) -> dict[int, DecisionResult] | None:
+        """Rows of block D; their answers come in block E."""
+        return {} if await self.write(write.address, write.words) else None
 
     async def _registers(self, request: Awaitable[ModbusPDU], count: int) -> list[int] | None:
         answer = await self._answer(request)

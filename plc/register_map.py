@@ -48,7 +48,7 @@ C_COMMAND_BITS = 1
 C_ACK = 2  # u32
 C_ACK_COMPLEMENT = 4  # u32, ~ack; taken only if complementary and accepted_ack <= ack <= head
 C_SESSION = 6  # u32, random per host start, never 0
-C_SPARE = 8
+C_SPARE = 8  # 4 registers, 0; in test mode they carry test orders (plc/conformance/test_mode.py)
 
 C_BIT_INFEED_PERMIT = 0x0001
 C_BIT_BELT_PERMIT = 0x0002

@@ -70,11 +70,16 @@ class RingReader:
 
     def next_read(self) -> RegisterRun | None:
         """The registers to read next: up to 4 neighbouring slots, None if no record waits."""
-        if self.waiting <= 0:
-            return None
+        return self._run(self.waiting) if self.waiting > 0 else None
+
+    def ahead(self) -> RegisterRun:
+        """Where the next records are or will be, for a wire that can read them with the header."""
+        return self._run(m.RECORDS_PER_READ)
+
+    def _run(self, slots: int) -> RegisterRun:
         slot = self.next_seq % m.R_SLOTS
         until_wrap = U32_MAX - self.next_seq + 1
-        slots = min(self.waiting, m.RECORDS_PER_READ, m.R_SLOTS - slot, until_wrap)
+        slots = min(slots, m.RECORDS_PER_READ, m.R_SLOTS - slot, until_wrap)
         return RegisterRun(m.R_ADDRESS + slot * m.R_SLOT_REGISTERS, slots * m.R_SLOT_REGISTERS)
 
     def take(self, words: Words) -> list[Event]:

@@ -24,10 +24,13 @@ def demo(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> N
     parser = subparsers.add_parser(
         "demo", help="the whole factory on this machine, judged by the simulator"
     )
-    parser.add_argument("--parcels", type=_positive, help="stop after so many have left each line")
-    parser.add_argument("--rate", type=_positive, default=5000, help="parcels an hour and line")
-    parser.add_argument("--lines", type=_positive, default=1, help="conveyors")
-    parser.add_argument("--plc", choices=("modbus",), default="modbus", help="PLC protocol")
+    parser.add_argument("--parcels", type=positive, help="stop after so many have left each line")
+    parser.add_argument("--rate", type=positive, default=5000, help="parcels an hour and line")
+    parser.add_argument("--lines", type=positive, default=1, help="conveyors")
+    parser.add_argument("--plc", choices=("modbus", "opcua"), default="modbus", help="PLC protocol")
+    parser.add_argument(
+        "--opcua-backend", choices=("asyncua", "opcua"), default="asyncua", help="client library"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of parcels, lists and sensors")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the report as JSON")
     parser.add_argument("--json", action="store_true", help="print the report as JSON only")
@@ -41,29 +44,17 @@ def factory(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
         "factory", help="a simulated plant, X-ray source and customs side behind one line.toml"
     )
     parser.add_argument("line_toml", type=Path)
-    parser.add_argument("--parcels", type=_positive, help="end after so many; default: endless")
-    parser.add_argument("--rate", type=_positive, help="parcels an hour; default: line.toml's")
+    parser.add_argument("--parcels", type=positive, help="end after so many; default: endless")
+    parser.add_argument("--rate", type=positive, help="parcels an hour; default: line.toml's")
     parser.add_argument(
         "--seed", type=int, default=1, help="another one for every run against one controller"
     )
     parser.add_argument("--truth", type=Path, help="where the truth is written at the end")
-    parser.add_argument("--first-number", type=_positive, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--first-number", type=positive, default=1, help=argparse.SUPPRESS)
     parser.set_defaults(run=_run_factory)
 
 
-def torture(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """Add `torture`."""
-    parser = subparsers.add_parser("torture", help="break the controller on purpose and judge it")
-    kinds = parser.add_subparsers(required=True, metavar="KIND")
-    kill = kinds.add_parser("kill", help="SIGKILL for the line process at the moments that matter")
-    kill.add_argument("--kills", type=_positive, default=20, help="at least 4, spread evenly")
-    kill.add_argument("--seed", type=int, default=1, help="of parcels, order and moments")
-    kill.add_argument("--json", action="store_true", help="print the report as JSON")
-    kill.add_argument("--keep", type=Path, metavar="DIR", help="state directory that stays")
-    kill.set_defaults(run=_run_torture_kill)
-
-
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
@@ -89,7 +80,9 @@ def _run_demo(options: argparse.Namespace) -> int:
         return WRONG_USE
     people = Console(stderr=options.json)
     with state_dir(options.keep) as directory:
-        files = write_lines(directory, options.lines, options.rate, options.plc)
+        files = write_lines(
+            directory, options.lines, options.rate, options.plc, options.opcua_backend
+        )
         configs = [load(file) for file in files]
         check_together(configs)
         progress = Progress(people, configs, options.parcels)
@@ -128,28 +121,6 @@ def state_dir(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="parcelgate-") as directory:
         yield Path(directory)
-
-
-def _run_torture_kill(options: argparse.Namespace) -> int:
-    from dataclasses import asdict
-
-    from sim.torture_kill import KillTorture
-
-    def tell(text: str) -> None:
-        print(text, file=sys.stderr, flush=True)
-
-    async def torture() -> int:
-        report = await KillTorture(directory, options.kills, options.seed, tell).run()
-        answer = asdict(report)
-        if options.json:
-            print(json.dumps(answer, ensure_ascii=False))
-        else:
-            for key, value in answer.items():
-                print(f"{key:22}{value}")
-        return OK if report.ok else NOT_OK
-
-    with state_dir(options.keep) as directory:
-        return asyncio.run(torture())
 
 
 # --- factory ------------------------------------------------------------------------------------

@@ -64,12 +64,15 @@ def _metal(
 
 def metal_area_mm2(contents: tuple[Content, ...]) -> int:
     """The true metal area seen from above, overlaps counted once."""
-    cells: set[tuple[int, int]] = set()
-    for c in contents:
-        if c.material is Material.METAL:
-            cells.update(
-                (x, y)
-                for x in range(c.x_mm, c.x_mm + c.length_mm)
-                for y in range(c.y_mm, c.y_mm + c.width_mm)
-            )
-    return len(cells)
+    boxes = [c for c in contents if c.material is Material.METAL]
+    edges = sorted({x for c in boxes for x in (c.x_mm, c.x_mm + c.length_mm)})
+    area_mm2 = 0
+    for left_mm, right_mm in zip(edges, edges[1:], strict=False):
+        covered_mm, end_mm = 0, -1
+        for c in sorted(boxes, key=lambda c: c.y_mm):
+            if c.x_mm <= left_mm and c.x_mm + c.length_mm >= right_mm:
+                far_mm = c.y_mm + c.width_mm
+                covered_mm += max(0, far_mm - max(c.y_mm, end_mm))
+                end_mm = max(end_mm, far_mm)
+        area_mm2 += covered_mm * (right_mm - left_mm)
+    return area_mm2

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from sim.plc_ports import SOFT_PLC_FOLDER
+
 REFERENCE = Path(__file__).with_name("reference_line.toml")
 RULES = Path(__file__).with_name("reference_rules.toml")
 
@@ -13,8 +15,17 @@ RULES = Path(__file__).with_name("reference_rules.toml")
 Values = Mapping[tuple[str, str], str]
 
 
-def write_lines(directory: Path, lines: int, rate_parcels_per_h: int, protocol: str) -> list[Path]:
-    """`lines` configurations L1, L2 ... that share one state directory and one page."""
+def write_lines(
+    directory: Path,
+    lines: int,
+    rate_parcels_per_h: int,
+    protocol: str,
+    opcua_backend: str = "asyncua",
+) -> list[Path]:
+    """`lines` configurations L1, L2 ... that share one state directory and one page.
+
+    OPC UA is signed and encrypted, with certificates made here that trust each other.
+    """
     shutil.copyfile(RULES, directory / RULES.name)
     ports = free_ports(1 + 2 * lines)
     api_port = ports.pop()
@@ -31,9 +42,31 @@ def write_lines(directory: Path, lines: int, rate_parcels_per_h: int, protocol: 
             ("paths", "rules_file"): f'"{RULES.name}"',
         }
         file = directory / f"line-L{number}.toml"
-        file.write_text(with_values(REFERENCE.read_text("utf-8"), values), "utf-8")
+        toml = with_values(REFERENCE.read_text("utf-8"), values)
+        if protocol == "opcua":
+            toml = toml.replace(
+                "[plc]\n", f"[plc]\n{_opcua_keys(directory, number, opcua_backend)}"
+            )
+        file.write_text(toml, "utf-8")
         files.append(file)
     return files
+
+
+def _opcua_keys(directory: Path, number: int, backend: str) -> str:
+    from plc.opcua_certificates import files_in, make_certificate, trust
+
+    ours = make_certificate(directory / f"opcua-L{number}", f"urn:parcelgate:demo:L{number}")
+    plc = files_in(directory / SOFT_PLC_FOLDER / f"L{number}")
+    make_certificate(plc.certificate.parent, "urn:parcelgate:soft-plc", ("127.0.0.1",))
+    trust(ours.trusted, plc.certificate)
+    keys = {
+        "opcua_backend": backend,
+        "opcua_node_prefix": f"L{number}.",
+        "opcua_certificate": ours.certificate.relative_to(directory),
+        "opcua_private_key": ours.private_key.relative_to(directory),
+        "opcua_trusted": ours.trusted.relative_to(directory),
+    }
+    return "".join(f'{key} = "{value}"\n' for key, value in keys.items())
 
 
 def with_values(toml: str, values: Values) -> str:

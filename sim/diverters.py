@@ -33,9 +33,16 @@ class Diverter:
     _target_us: int = 0
     _anchor_us: int = 0
     _struck: BeltParcel | None = None
+    _at_end: dict[int, GateFeedback] = field(init=False)
+    _between: GateFeedback = field(init=False)
 
     def __post_init__(self) -> None:
         self.beam = Beam(self.gate.position_mm)
+        self._between = GateFeedback(self.gate.number, None)
+        self._at_end = {
+            sign * self.travel_us: GateFeedback(self.gate.number, position)
+            for position, sign in _SIGN.items()
+        }
 
     @property
     def travel_us(self) -> int:
@@ -47,9 +54,9 @@ class Diverter:
         self._target_us = _SIGN[position] * self.travel_us
 
     def deflection_us(self, at_us: int) -> int:
-        if self.stuck:
-            return self._deflection_us
         way_us = self._target_us - self._deflection_us
+        if self.stuck or way_us == 0:
+            return self._deflection_us
         moved_us = min(abs(way_us), at_us - self._anchor_us)
         return self._deflection_us + (moved_us if way_us > 0 else -moved_us)
 
@@ -59,6 +66,7 @@ class Diverter:
         self.stuck = True
 
     def free(self, at_us: int) -> None:
+        self._deflection_us = self.deflection_us(at_us)
         self.stuck = False
         self._anchor_us = at_us
 
@@ -71,8 +79,7 @@ class Diverter:
 
     def feedback(self, at_us: int) -> GateFeedback:
         deflection_us = self._target_us if self.blind else self.deflection_us(at_us)
-        ends = {sign * self.travel_us: position for position, sign in _SIGN.items()}
-        return GateFeedback(self.gate.number, ends.get(deflection_us))
+        return self._at_end.get(deflection_us, self._between)
 
     def note_strike(self, from_us: int, to_us: int) -> None:
         """Count a parcel that stood in the gate while it moved."""
@@ -94,10 +101,16 @@ class LaneStore:
     jammed: bool = False
     parcels: int = 0
     _taken_us: int = 0
+    _shown: tuple[int, bool] = (-1, False)
+    _state: LaneState = field(default_factory=lambda: LaneState(0))
 
     def state(self) -> LaneState:
-        room = max(0, self.capacity_parcels - self.parcels)
-        return LaneState(self.number, room == 0, self.jammed, min(room, 0xFFFF))
+        shown = (self.capacity_parcels - self.parcels, self.jammed)
+        if shown != self._shown:
+            room = max(0, shown[0])
+            self._shown = shown
+            self._state = LaneState(self.number, room == 0, self.jammed, min(room, 0xFFFF))
+        return self._state
 
     def add(self, at_us: int) -> None:
         if self.parcels == 0:

@@ -23,7 +23,7 @@ from sim.customs_side import CustomsSide
 from sim.frames import FrameStore
 from sim.parcels import SimParcel
 from sim.plant_process import LinePlant
-from sim.plc_server import PlcServer
+from sim.plc_ports import plc_port
 from sim.truth import NEVER, PassTruth, RunTruth, write_truth
 from sim.workload import Declaration, Workload, make_workload
 from sim.xray_source import XraySource
@@ -63,11 +63,10 @@ class Factory:
         self._sent: dict[tuple[int, int], tuple[int, int]] = {}
         self._frames = FrameStore(make_detector(options.seed), options.seed)
         self._customs = CustomsSide(config.paths.state_dir, clock)
-        address = (config.plc.host, config.plc.port, config.plc.device_id, config.plc.base_address)
         self._plant = LinePlant(
             config.line,
             (),
-            PlcServer(*address),
+            plc_port(config),
             clock,
             Random(f"parcelgate plant {options.seed} {options.first_number}"),
             on_trigger=self._triggered,

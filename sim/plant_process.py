@@ -1,4 +1,4 @@
-"""One line's plant for the factory process: world, soft PLC and Modbus server, in real time.
+"""One line's plant for the factory process: world, soft PLC and its port, in real time.
 
 Construct `LinePlant`, `await start()`, run `run()` in a task. `on_trigger` hears every trigger pulse
 with the true parcels of that body, front to back; `after_scan` hears every scan (use it to act by
@@ -17,7 +17,7 @@ from sim.parcels import SimParcel
 from sim.plant_truth import PlantTruth
 from sim.plc_io import GateOrder, PlcOutputs
 from sim.plc_rows import PlcSettings
-from sim.plc_server import PlcServer, run_plant
+from sim.plc_server import PlcPort, run_plant
 from sim.soft_plc import SoftPlc
 from sim.world import World, WorldSettings
 
@@ -31,7 +31,7 @@ class LinePlant:
         self,
         settings: LineSettings,
         parcels: Sequence[SimParcel],
-        server: PlcServer,
+        server: PlcPort,
         clock: Clock,
         rng: Random,
         options: WorldSettings | None = None,
@@ -54,7 +54,7 @@ class LinePlant:
         self.truth = PlantTruth(self.world, clock.monotonic_ns())
 
     async def start(self) -> None:
-        """Open the Modbus port. RuntimeError if it cannot be taken."""
+        """Open the PLC's port. RuntimeError if it cannot be taken."""
         await self.server.start()
 
     async def run(self) -> None:

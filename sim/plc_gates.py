@@ -117,7 +117,7 @@ class GateDrive:
             plant.take_default(row, DefaultCause.GATE_BUSY)
             self.order(HOLD)
         else:
-            row.started = True
+            row.started = plant.touched = True
             if self.ordered is side:
                 # nothing needs to move, but from here on this body's lease is final all the same
                 self._for_track = row.track_id
@@ -148,6 +148,8 @@ class GateDrive:
 class Gates:
     plant: Plant
     drives: dict[int, GateDrive] = field(init=False)
+    _ordered: list[GatePosition] = field(default_factory=list)
+    _orders: tuple[GateOrder, ...] = ()
 
     def __post_init__(self) -> None:
         gates = self.plant.line.gates
@@ -162,14 +164,10 @@ class Gates:
 
     def check_gaps(self) -> None:
         """From the pre-gate eye on, a lease without room behind it holds, and so does the next body."""
-        plant = self.plant
-        for row in list(plant.rows):
+        plant, near_mm = self.plant, self.plant.pre_gate_eye.position_mm
+        for row in plant.rows:
             lane = row.lane
-            if (
-                lane is None
-                or row.started
-                or plant.leading_mm(row) < plant.pre_gate_eye.position_mm
-            ):
+            if lane is None or row.started or row.leading_mm < near_mm:
                 continue
             behind = plant.behind(row)
             if behind is None:
@@ -182,10 +180,12 @@ class Gates:
     def yield_to_release(self) -> None:
         """Two leases for opposite sides of a gate that cannot swing in time: the one that is not a
         release holds. Straight on is always safe; a held honest parcel is what the line is for."""
-        plant = self.plant
-        for row in list(plant.rows):
+        plant, near_mm = self.plant, self.plant.pre_gate_eye.position_mm
+        for row in plant.rows:
+            if row.lane is None or row.started or row.leading_mm < near_mm:
+                continue
             behind = plant.behind(row)
-            if row.lane is None or row.started or behind is None or behind.lane is None:
+            if behind is None or behind.lane is None:
                 continue
             if (row.lane.gate, row.lane.side) == (behind.lane.gate, behind.lane.side):
                 continue
@@ -193,9 +193,8 @@ class Gates:
                 continue
             lead_mm = plant.gate_lead_mm(self.drives[row.lane.gate].gate)
             room_mm = plant.trailing_mm(row) - plant.leading_mm(behind)
-            near = plant.leading_mm(row) >= plant.pre_gate_eye.position_mm
             releases = behind.destination is Destination.RELEASE
-            if near and releases and room_mm < 2 * lead_mm:
+            if releases and room_mm < 2 * lead_mm:
                 plant.take_default(row, DefaultCause.GATE_BUSY)
 
     def rule(self) -> bool:
@@ -205,7 +204,17 @@ class Gates:
 
     @property
     def orders(self) -> tuple[GateOrder, ...]:
-        return tuple(GateOrder(drive.gate.number, drive.ordered) for drive in self.drives.values())
+        ordered = [drive.ordered for drive in self.drives.values()]
+        if ordered != self._ordered:
+            self._ordered = ordered
+            pairs = zip(self.drives, ordered, strict=True)
+            self._orders = tuple(GateOrder(gate, position) for gate, position in pairs)
+        return self._orders
+
+    @property
+    def any_moving(self) -> bool:
+        """A gate is not (yet) confirmed where it was ordered, or was stuck and waits for a person."""
+        return any(d.stuck or d.differs_since_us is not None for d in self.drives.values())
 
     @property
     def any_stuck(self) -> bool:

@@ -38,6 +38,7 @@ class Host:
     def listen(self, words: Sequence[int]) -> None:
         """Block C, once a scan."""
         plant = self.plant
+        before = (self.session, self.infeed_permit, self.belt_permit, self.alarm_reset)
         session, heartbeat = u32_at(words, m.C_SESSION), words[m.C_HEARTBEAT]
         # kept per session, so that a second host's writes never pass for the first one's life sign
         beats = self._heartbeats.get(session, heartbeat) != heartbeat
@@ -52,6 +53,8 @@ class Host:
             self.session, self.tripped, self._life_us = session, False, plant.now_us
         if self.session and session == self.session:
             self._obey(words)
+        if (self.session, self.infeed_permit, self.belt_permit, self.alarm_reset) != before:
+            plant.disturbed = True
         plant.registers.write(m.P_ADDRESS + m.P_LATCHED_SESSION_LOW, [self.session & 0xFFFF])
 
     @property
@@ -98,9 +101,11 @@ class Decisions:
     def _answer(self, words: tuple[int, ...], slot: int) -> None:
         decision = decode_decision(words)
         seq, track_id = u32_at(words, m.D_DECISION_SEQ), u32_at(words, m.D_TRACK_ID)
+        echo_at = m.E_ADDRESS + slot * m.E_SLOT_REGISTERS + m.E_DECISION_SEQ
+        if seq in (0, u32_at(self.plant.registers.image, echo_at)):
+            return  # no decision, or answered already
         if decision is None or seq % m.D_SLOTS != slot:
-            if seq:
-                self._echo(slot, seq, track_id, DecisionResult.BAD_CRC)
+            self._echo(slot, seq, track_id, DecisionResult.BAD_CRC)
             return
         result = self.judge(decision)
         note = (self.plant.boot_id, track_id, seq, decision.destination, result)
@@ -109,8 +114,8 @@ class Decisions:
 
     def judge(self, decision: SendDecision) -> DecisionResult:
         """Take the decision or say why not."""
-        plant = self.plant
-        if decision.boot_id != plant.boot_id or decision.session != self.host.session:
+        plant, session = self.plant, self.host.session
+        if decision.boot_id != plant.boot_id or session == 0 or decision.session != session:
             return DecisionResult.WRONG_BOOT_OR_SESSION
         row = next((row for row in plant.rows if row.track_id == decision.track_id), None)
         if row is None:
@@ -128,6 +133,7 @@ class Decisions:
         if row.started or row.default is not None:
             return DecisionResult.LATE
         row.lane, row.closed = None, True
+        self.plant.touched = True
         return self._accepted(row, decision)
 
     def _lease(self, row: Row, decision: SendDecision) -> DecisionResult:
@@ -145,13 +151,14 @@ class Decisions:
         if lane is None or shut is not None:
             # a lease it had was for a lane that is no longer wanted
             row.lane, row.destination = None, None
-            row.cause = shut or DefaultCause.LANE_FULL
+            row.cause, plant.touched = shut or DefaultCause.LANE_FULL, True
             return DecisionResult.LANE_FULL
         row.lane = lane
         return self._accepted(row, decision)
 
     def _accepted(self, row: Row, decision: SendDecision) -> DecisionResult:
         row.decision_seq, row.destination = decision.decision_seq, decision.destination
+        self.plant.touched = True
         return DecisionResult.ACCEPTED
 
     def _echo(self, slot: int, seq: int, track_id: int, result: DecisionResult) -> None:
@@ -166,14 +173,14 @@ class Decisions:
     def default_undecided(self) -> None:
         """At the decision point, whatever has no lease and no hold is held by default."""
         plant = self.plant
-        for row in list(plant.rows):
+        for row in plant.rows:
             undecided = row.destination is None and row.default is None
-            if undecided and plant.leading_mm(row) >= plant.decision_point_mm:
+            if undecided and row.leading_mm >= plant.decision_point_mm:
                 plant.take_default(row, row.cause)
 
     def shut_lanes(self, shut: dict[int, DefaultCause]) -> None:
         """Lanes that take nothing now; leases for them end."""
         self.lanes_shut = shut
-        for row in list(self.plant.rows):
+        for row in list(self.plant.rows) if shut else ():
             if row.lane is not None and row.lane.number in shut:
                 self.plant.take_default(row, shut[row.lane.number])

@@ -4,7 +4,8 @@ Edges and readings carry the encoder count and the time of the event itself, lat
 never the time of the scan that reads them. Nothing here knows which true parcel was meant.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.core.events import PlcRecord
 from controller.core.vocabulary import DecisionResult, Destination, GatePosition
@@ -96,8 +97,7 @@ class OpenZone:
     to_mm: int
 
 
-@dataclass(frozen=True, slots=True)
-class PlcInputs:
+class PlcInputs(NamedTuple):
     """One scan's inputs. `speed_mm_per_s` is what the drive is set to, also while it stands."""
 
     counts: int
@@ -131,8 +131,7 @@ class TriggerPulse:
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class RegisterWrite:
+class RegisterWrite(NamedTuple):
     """Words the PLC wrote from `address` on, in this order. A server may show them half written."""
 
     address: int
@@ -170,13 +169,12 @@ class DecisionNote:
 Note = TrackNote | RecordNote | DecisionNote
 
 
-@dataclass(frozen=True, slots=True)
-class PlcOutputs:
+class PlcOutputs(NamedTuple):
     """One scan's outputs. `commits` are in the order the PLC wrote them; `notes` never reach a host."""
 
     belt_run: bool = False
     infeed_run: bool = False
     gates: tuple[GateOrder, ...] = ()
     triggers: tuple[TriggerPulse, ...] = ()
-    commits: tuple[RegisterWrite, ...] = field(default=())
+    commits: tuple[RegisterWrite, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -51,6 +51,8 @@ class Ring:
     accepted_ack: int = 0
     overflow_count: int = 0
     unacknowledged: deque[int] = field(default_factory=deque)
+    # around the wrap two living sequences can share a slot although fewer than N wait
+    _taken: set[int] = field(default_factory=set)
 
     @property
     def fill(self) -> int:
@@ -67,14 +69,14 @@ class Ring:
     ) -> None:
         """Write the next record; count it as refused if its slot is not acknowledged yet."""
         slot = self.next_seq % m.R_SLOTS
-        # around the wrap two living sequences can share a slot although fewer than N wait
-        if self.fill >= m.R_SLOTS or any(seq % m.R_SLOTS == slot for seq in self.unacknowledged):
+        if slot in self._taken:
             self.overflow_count = min(self.overflow_count + 1, 0xFFFF)
             self.registers.write(m.H_OVERFLOW_COUNT, [self.overflow_count])
             return
         event = kind(self.boot_id, self.next_seq, source, track_id, counts, at_us, *payload)
         self._commit(event, m.R_ADDRESS + slot * m.R_SLOT_REGISTERS)
         self.unacknowledged.append(self.next_seq)
+        self._taken.add(slot)
         self.next_seq = u32_sum(self.next_seq, 1) or 1
 
     def _commit(self, event: events.PlcRecord, address: int) -> None:
@@ -96,4 +98,5 @@ class Ring:
             return
         while self.unacknowledged and self.accepted_ack != ack:
             self.accepted_ack = self.unacknowledged.popleft()
+            self._taken.discard(self.accepted_ack % m.R_SLOTS)
         self.registers.write(m.H_ACCEPTED_ACK, u32_words(self.accepted_ack))

@@ -33,6 +33,11 @@ class PlcSettings:
     first_ring_seq: int = 1
     first_track_id: int = 1
     first_trigger_no: int = 1
+    # 0: drawn at every start
+    first_boot_id: int = 0
+    # A scan in which nothing can happen is not worked through (see plc_quiet.py). Works every scan
+    # through where true; a test shows that it makes no difference.
+    every_scan_whole: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -42,7 +47,8 @@ class Row:
     `closed` means: no lease any more, whatever comes. `cause` is what a default would be reported
     with; `default` what was reported. `started` is set when the gate begins to move for this body,
     `seen` when a lane eye saw it. An extra is `announced` by its ExtraSeen record, at its trailing edge;
-    no other record names it before.
+    no other record names it before. `leading_mm` is this scan's, `body_mm` the length that is reckoned
+    with: the longest parcel's until it is measured.
     """
 
     track_id: int
@@ -59,6 +65,8 @@ class Row:
     announced: bool = True
     cause: DefaultCause = DefaultCause.UNDECIDED
     default: DefaultCause | None = None
+    leading_mm: int = 0
+    body_mm: int = 0
 
     @property
     def leased(self) -> bool:
@@ -99,17 +107,32 @@ class Plant:
     speed_mm_per_s: int = 0
     boot_counts: int | None = None
     gates_locked: bool = True
+    # A row is no longer what table T shows; this scan has to be worked through.
+    touched: bool = False
+    disturbed: bool = True
+    decision_point_mm: int = 0
     rows: list[Row] = field(default_factory=list)
     table: list[Row | None] = field(default_factory=lambda: [None] * m.T_ROWS)
     _shown: list[object] = field(default_factory=lambda: [None] * m.T_ROWS)
 
     def begin_scan(self, now_us: int, counts: int, speed_mm_per_s: int) -> None:
-        """Gates stay locked until the belt has moved its whole length since the start."""
-        self.now_us, self.counts, self.speed_mm_per_s = now_us, counts, speed_mm_per_s
+        """Where everything is now. Gates stay locked until the belt has moved its whole length."""
+        if speed_mm_per_s != self.speed_mm_per_s or self.boot_counts is None:
+            self.speed_mm_per_s, self.disturbed = speed_mm_per_s, True
+            self.decision_point_mm = self._decision_point_mm()
+        self.now_us = now_us
         if self.boot_counts is None:
             self.boot_counts = counts
-        if self.gates_locked:
-            self.gates_locked = self.moved_since_boot_mm < self.line.belt_end_mm
+        self.counts = counts
+        if self.gates_locked and self.moved_since_boot_mm >= self.line.belt_end_mm:
+            self.gates_locked, self.disturbed = False, True
+
+    def look(self) -> None:
+        """Where every body is now."""
+        per_m = self.line.encoder_counts_per_m
+        for row in self.rows:
+            travelled = u32_difference(self.counts, row.induct_counts)
+            row.leading_mm = mm_from_counts(travelled, per_m)
 
     @property
     def moved_since_boot_mm(self) -> int:
@@ -124,13 +147,18 @@ class Plant:
 
     def leading_mm(self, row: Row) -> int:
         """Leading edge from induct, now."""
-        travelled = u32_difference(self.counts, row.induct_counts)
-        return mm_from_counts(travelled, self.line.encoder_counts_per_m)
+        return row.leading_mm
 
     def trailing_mm(self, row: Row) -> int:
         """Trailing edge; the longest parcel is assumed until the length is measured."""
-        length_mm = mm_from_counts(row.length_counts, self.line.encoder_counts_per_m)
-        return self.leading_mm(row) - (length_mm or self.line.parcel_length_max_mm)
+        return row.leading_mm - row.body_mm
+
+    def measure(self, row: Row, length_counts: int) -> None:
+        """An eye measured the body."""
+        row.length_counts = length_counts
+        length_mm = mm_from_counts(length_counts, self.line.encoder_counts_per_m)
+        row.body_mm = length_mm or self.line.parcel_length_max_mm
+        self.touched = True
 
     def moved_mm(self, travel_ms: int) -> int:
         """Belt movement in this time at its set speed, never under the line's own; rounded up."""
@@ -142,8 +170,7 @@ class Plant:
         numbers = self.numbers
         return self.moved_mm(gate.travel_ms + numbers.scan_ms + numbers.gate_margin_ms)
 
-    @property
-    def decision_point_mm(self) -> int:
+    def _decision_point_mm(self) -> int:
         """A lease is taken only before this position (DESIGN 5.8)."""
         numbers = self.numbers
         reserve_ms = numbers.scan_ms + numbers.decision_margin_ms
@@ -174,6 +201,10 @@ class Plant:
         if None not in self.table:
             return None
         row = Row(self.next_track_id, counts, eyes_passed, extra=extra)
+        travelled = u32_difference(self.counts, counts)
+        row.leading_mm = mm_from_counts(travelled, self.line.encoder_counts_per_m)
+        row.body_mm = self.line.parcel_length_max_mm
+        self.touched = True
         self.next_track_id = u32_sum(self.next_track_id, 1) or 1
         self.table[self.table.index(None)] = row
         self.rows.append(row)
@@ -188,6 +219,7 @@ class Plant:
 
     def drop(self, row: Row) -> None:
         self.rows.remove(row)
+        self.touched = True
         self.table[self.table.index(row)] = None
 
     def behind(self, row: Row) -> Row | None:
@@ -200,6 +232,7 @@ class Plant:
         if row.started or row.seen:
             return
         row.lane, row.closed, row.destination = None, True, Destination.HOLD
+        self.touched = True
         if row.default is None:
             row.default = cause
             if row.announced:
@@ -210,7 +243,8 @@ class Plant:
         gate goes back and the interlock keeps the two apart."""
         gates = {gate.number: gate for gate in self.line.gates}
         if row.started and row.lane is not None:
-            row.started = self.leading_mm(row) >= gates[row.lane.gate].position_mm
+            row.started = row.leading_mm >= gates[row.lane.gate].position_mm
+            self.touched = True
         self.take_default(row, cause)
 
     def record(
@@ -221,6 +255,9 @@ class Plant:
 
     def write_table(self) -> None:
         """Bring block T up to date; a row has no id while it is being written."""
+        if not self.touched:
+            return
+        self.touched = False
         per_m = self.line.encoder_counts_per_m
         for at, row in enumerate(self.table):
             now = None if row is None else row.shown

@@ -6,7 +6,8 @@ own time: after a stall the missed scans follow one by one, so that no edge is s
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 from pymodbus.constants import ExcCodes
 from pymodbus.server import ModbusTcpServer
@@ -26,6 +27,30 @@ _TORN_WORDS_MAX = m.R_SLOT_REGISTERS
 _READ_CODES = frozenset({3, 4})
 _WRITE_CODES = frozenset({6, 16, 22, 23})
 _D_COUNT = m.D_SLOTS * m.D_SLOT_REGISTERS
+
+
+class PlcPort(Protocol):
+    """Where a host finds the soft PLC, whatever the protocol."""
+
+    async def start(self) -> None:
+        """Listen. RuntimeError if the address cannot be taken."""
+
+    async def stop(self) -> None:
+        """Close the port and every connection."""
+
+    def host_blocks(self) -> Sequence[int]:
+        """Blocks C and D as the host last wrote them, for `SoftPlc.scan`."""
+
+    async def commit(self, writes: Sequence[RegisterWrite]) -> None:
+        """Show the writes in order, with pauses inside them."""
+
+
+def pieces_of(write: RegisterWrite) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """A write as the pieces (address, words) that a host may see one by one."""
+    count = len(write.words)
+    size = PIECE_WORDS if count <= _TORN_WORDS_MAX else count
+    for at in range(0, count, size):
+        yield write.address + at, write.words[at : at + size]
 
 
 class PlcServer:
@@ -68,10 +93,8 @@ class PlcServer:
     async def commit(self, writes: Sequence[RegisterWrite]) -> None:
         """Show the writes in order, with pauses inside them."""
         for write in writes:
-            size = PIECE_WORDS if len(write.words) <= _TORN_WORDS_MAX else len(write.words)
-            for at in range(0, len(write.words), size):
-                piece = write.words[at : at + size]
-                self.image[write.address + at : write.address + at + len(piece)] = piece
+            for address, piece in pieces_of(write):
+                self.image[address : address + len(piece)] = piece
                 await asyncio.sleep(0)
 
     async def _access(
@@ -105,7 +128,7 @@ class PlcServer:
 async def run_plant(
     plc: SoftPlc,
     world: World,
-    server: PlcServer,
+    server: PlcPort,
     clock: Clock,
     epoch_ns: int | None = None,
     after_scan: Callable[[PlcOutputs], bool] = lambda outputs: True,

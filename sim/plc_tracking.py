@@ -97,7 +97,7 @@ class Tracking:
         if seen is None or seen.row is None:
             return
         length_counts = u32_difference(edge.counts, seen.counts)
-        seen.row.length_counts = length_counts
+        plant.measure(seen.row, length_counts)
         head = (edge.eye, seen.row.track_id, seen.counts, edge.at_us)
         if not seen.row.announced:
             plant.ring.push(events.ExtraSeen, *head, length_counts)
@@ -150,12 +150,11 @@ class Tracking:
 
     def _miss(self) -> None:
         """A body is lost when it should be past its next eye by more than the window."""
-        plant = self.plant
+        plant, eyes = self.plant, self.plant.line.eyes
         for row in list(plant.rows):
-            eyes = plant.line.eyes
             past_last = row.eyes_passed >= len(eyes)
             next_mm = plant.line.belt_end_mm if past_last else eyes[row.eyes_passed].position_mm
-            if not row.seen and plant.leading_mm(row) > next_mm + plant.numbers.eye_window_mm:
+            if not row.seen and row.leading_mm > next_mm + plant.numbers.eye_window_mm:
                 source = 0 if past_last else eyes[row.eyes_passed].number
                 plant.record(events.ParcelLost, source, row.track_id)
                 plant.drop(row)

@@ -5,7 +5,8 @@ reads no clock and draws its boot id from the random numbers it is given. It jud
 trusts no host: without a lease accepted in time, a parcel goes straight on. A restart is a new object.
 
 The parts: plc_ring (registers, ring), plc_rows (tracking table), plc_tracking (sensors to rows),
-plc_host (life sign, decisions), plc_gates (gates, gaps), plc_drive (belt and infeed).
+plc_host (life sign, decisions), plc_gates (gates, gaps), plc_drive (belt and infeed), plc_quiet (scans
+in which nothing can happen).
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from sim.plc_drive import Drive
 from sim.plc_gates import Gates
 from sim.plc_host import Decisions, Host
 from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs
+from sim.plc_quiet import Quiet
 from sim.plc_ring import Registers, Ring
 from sim.plc_rows import Plant, PlcSettings
 from sim.plc_tracking import Tracking
@@ -39,8 +41,9 @@ class SoftPlc:
     ) -> None:
         numbers = numbers or PlcSettings()
         self.registers = Registers()
-        self.boot_id = rng.randint(1, U32_MAX)
-        ring = Ring(self.registers, self.boot_id, numbers.first_ring_seq)
+        self.boot_id = numbers.first_boot_id or rng.randint(1, U32_MAX)
+        first_seq = numbers.first_ring_seq
+        ring = Ring(self.registers, self.boot_id, first_seq, accepted_ack=first_seq - 1)
         first_id = numbers.first_track_id
         self.plant = Plant(settings, numbers, rng, self.registers, ring, self.boot_id, first_id)
         self.host = Host(self.plant)
@@ -48,8 +51,12 @@ class SoftPlc:
         self.decisions = Decisions(self.plant, self.host)
         self.gates = Gates(self.plant)
         self.drive = Drive(self.plant, self.host)
+        # state bits that are not the program's own: sim/plc_test_mode.py
+        self.more_state_bits = 0
+        self._quiet = Quiet(self.plant, self.gates)
         self._devices: dict[int, DeviceState] = {}
         self._lanes: dict[int, LaneState] = {}
+        self._told: tuple[object, ...] = ()
         self._heartbeat = 0
         self._booted = False
 
@@ -57,23 +64,34 @@ class SoftPlc:
         """One scan. `host_blocks` are the HOST_BLOCKS_COUNT registers from HOST_BLOCKS_ADDRESS on."""
         plant = self.plant
         plant.begin_scan(now_us, inputs.counts, inputs.speed_mm_per_s)
-        if not self._booted:
-            self._boot()
-        else:
+        if self._booted:
             self.host.listen(host_blocks[: m.C_COUNT])
+        else:
+            self._boot()
+        decisions = host_blocks[_D_AT:]
+        if not self._quiet.asleep(inputs, decisions):
+            self._work(inputs, decisions)
+            self._quiet.settle(inputs, decisions)
+        return self._outputs()
+
+    def _work(self, inputs: PlcInputs, decisions: Sequence[int]) -> None:
+        """Everything of a scan but the host's life sign."""
+        plant = self.plant
+        plant.look()
         self._report_changes(inputs)
         self.tracking.follow(inputs)
         self.drive.emergency_stop(inputs.emergency_stop)
         self.gates.listen(inputs.gates, self.host.alarm_reset)
         self.decisions.shut_lanes(self._shut_lanes(inputs))
         if self._booted:
-            self.decisions.take(host_blocks[_D_AT:])
+            self.decisions.take(decisions)
         self.decisions.default_undecided()
         self.gates.check_gaps()
         self.gates.yield_to_release()
         self.drive.decide(inputs, self.gates.rule(), self.gates.any_stuck)
+        plant.write_table()
+        plant.disturbed = False
         self._booted = True
-        return self._outputs()
 
     def _boot(self) -> None:
         """Everything of an earlier boot is wiped, decisions first; the boot id makes it ours."""
@@ -90,11 +108,19 @@ class SoftPlc:
         probe = (m.LAYOUT_VERSION, *u32_words(m.PROBE_U32), *m.PROBE_FLOAT_WORDS, 0)
         force(m.P_ADDRESS, probe)
         force(m.H_SLOTS, (m.R_SLOTS, m.R_SLOT_REGISTERS))
+        # in a run that begins near the wrap, as if all before had been acknowledged
+        before = u32_words(self.plant.ring.accepted_ack)
+        for address in (m.H_HEAD_SEQ, m.H_ACCEPTED_ACK, m.H_HEAD_COPY):
+            force(address, before)
         force(m.H_BOOT_ID, u32_words(self.boot_id))
         force(m.H_MAGIC, (m.MAGIC,))
 
     def _report_changes(self, inputs: PlcInputs) -> None:
         """Devices (all of them once after a start) and lanes that became full, free, jammed or clear."""
+        told = (inputs.devices, inputs.lanes)
+        if told == self._told:
+            return
+        self._told = told
         record = self.plant.record
         for device in inputs.devices:
             if self._devices.get(device.source) != device:
@@ -121,7 +147,6 @@ class SoftPlc:
         return shut
 
     def _outputs(self) -> PlcOutputs:
-        self.plant.write_table()
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
         self.registers.write(m.H_STATE_BITS, [self._state_bits()])
         self.registers.write(m.H_HEARTBEAT, [self._heartbeat])
@@ -144,4 +169,4 @@ class SoftPlc:
             (host.session != 0, PlcStateBit.SESSION_LATCHED),
             (drive.jammed, PlcStateBit.JAM),
         )
-        return sum(bit for on, bit in states if on)
+        return sum(bit for on, bit in states if on) | self.more_state_bits

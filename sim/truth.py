@@ -31,6 +31,12 @@ class FaultKind(IntEnum):
     LANE_FULL = 9
     ZONE = 10
     STALL = 11  # the host or its link stood still: what was measured came too late
+    SENSORS = 12
+    BY_HAND = 13
+    GATE = 14
+    LIST_CONTENT = 15
+    PICTURES = 16  # a picture shows something else than the body
+    STANDSTILL = 17  # what was in a sensor when the belt stood was not measured
 
 
 _LINK_REASONS = frozenset({Reason.LINK_LOST, Reason.LATE, Reason.REFUSED_BY_PLC})
@@ -74,6 +80,40 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
         Reason.RECORDS_LOST,
         Reason.LISTS_UNAVAILABLE,
     },
+    FaultKind.SENSORS: _TRACKING_REASONS
+    | {
+        Reason.AMBIGUOUS,
+        Reason.NOT_DECLARED,
+        Reason.WEIGHT_NOT_VALID,
+        Reason.WEIGHT_DISAGREES,
+        Reason.DIMENSIONS_DISAGREE,
+        Reason.PICTURE_DISAGREES,
+        Reason.STATUS_DETAINED,
+        Reason.STATUS_RETURNED,
+        Reason.STATUS_INSPECT,
+        Reason.STATUS_NOT_RELEASED,
+        Reason.UNDECLARED_METAL,
+        Reason.LATE,
+    },
+    FaultKind.BY_HAND: _TRACKING_REASONS
+    | _BELT_REASONS
+    | {Reason.TOUCHING, Reason.WEIGHT_DISAGREES, Reason.WEIGHT_NOT_VALID, Reason.NOT_DECLARED},
+    FaultKind.PICTURES: frozenset(
+        {Reason.OPAQUE, Reason.PICTURE_DISAGREES, Reason.TOUCHING, Reason.UNDECLARED_METAL}
+    ),
+    FaultKind.STANDSTILL: frozenset(
+        {Reason.WEIGHT_NOT_VALID, Reason.NO_DIMENSIONS, Reason.NO_READ, Reason.PICTURE_DISAGREES}
+    ),
+    FaultKind.GATE: _BELT_REASONS
+    | {Reason.REFUSED_BY_PLC, Reason.LINE_ABORTED, Reason.UNKNOWN_PARCEL, Reason.LATE},
+    FaultKind.LIST_CONTENT: frozenset(
+        {
+            Reason.NOT_DECLARED,
+            Reason.CONTROL_INSTRUCTION,
+            Reason.STATUS_INSPECT,
+            Reason.AMBIGUOUS,
+        }
+    ),
 }
 
 

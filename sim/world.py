@@ -24,6 +24,7 @@ from sim.plc_io import (
     DeviceState,
     DimensionReading,
     EyeEdge,
+    GateOrder,
     LaneEdge,
     OpenZone,
     PlcInputs,
@@ -84,6 +85,8 @@ class _Pending:
     )
 
     def due(self, now_us: int) -> list[CodeSeen | ScaleReading | DimensionReading]:
+        if not self.telegrams:
+            return []
         ready = [telegram for due_us, telegram in self.telegrams if due_us <= now_us]
         if ready:
             self.telegrams = [entry for entry in self.telegrams if entry[0] > now_us]
@@ -136,6 +139,7 @@ class World:
         self._agenda: list[_Mark] = []
         self._serial = 0
         self._pending = _Pending()
+        self._orders: tuple[GateOrder, ...] = ()
 
     # --- the step ---------------------------------------------------------------------------------
 
@@ -144,10 +148,13 @@ class World:
         belt, from_us = self.belt, self.belt.now_us
         running = outputs.belt_run and not self.emergency_stop
         belt.set_speed(self.drive_speed_mm_per_s if running else 0)
-        for order in outputs.gates:
-            self.diverters[order.gate].order(order.position, from_us)
-        for parcel, start_nm in self.infeed.place(belt, to_us, outputs.infeed_run and running):
-            self._set_on_belt(parcel, start_nm, -1)
+        if outputs.gates != self._orders:
+            self._orders = outputs.gates
+            for order in outputs.gates:
+                self.diverters[order.gate].order(order.position, from_us)
+        if running and self.infeed.waiting:
+            for parcel, start_nm in self.infeed.place(belt, to_us, outputs.infeed_run):
+                self._set_on_belt(parcel, start_nm, -1)
         belt.advance(to_us)
         while self._agenda and self._agenda[0].at_nm <= belt.travel_nm:
             mark = heapq.heappop(self._agenda)
@@ -155,31 +162,42 @@ class World:
             if not mark.parcel.gone and (left_at_mm is None or mark.line_mm <= left_at_mm):
                 mark.meet(mark.parcel, mark.at_nm)
         for diverter in self.diverters.values():
-            diverter.note_strike(from_us, to_us)
+            if diverter.beam.inside:
+                diverter.note_strike(from_us, to_us)
         for lane in self.lanes.values():
-            lane.take_away(to_us)
+            if lane.takeaway_ms:
+                lane.take_away(to_us)
         return self.inputs()
 
     def inputs(self) -> PlcInputs:
         """What the inputs show now; latched edges and due telegrams are handed over once."""
         now_us, pending = self.belt.now_us, self._pending
-        telegrams = pending.due(now_us)
-        edges, lane_edges = tuple(pending.edges), tuple(pending.lane_edges)
-        pending.edges.clear()
-        pending.lane_edges.clear()
+        edges: tuple[EyeEdge, ...] = ()
+        lane_edges: tuple[LaneEdge, ...] = ()
+        if pending.edges or pending.lane_edges:
+            edges, lane_edges = tuple(pending.edges), tuple(pending.lane_edges)
+            pending.edges.clear()
+            pending.lane_edges.clear()
+        codes: tuple[CodeSeen, ...] = ()
+        weights: tuple[ScaleReading, ...] = ()
+        dimensions: tuple[DimensionReading, ...] = ()
+        if telegrams := pending.due(now_us):
+            codes = tuple(t for t in telegrams if isinstance(t, CodeSeen))
+            weights = tuple(t for t in telegrams if isinstance(t, ScaleReading))
+            dimensions = tuple(t for t in telegrams if isinstance(t, DimensionReading))
         return PlcInputs(
-            counts=self.belt.counts,
-            speed_mm_per_s=self.drive_speed_mm_per_s,
-            edges=edges,
-            lane_edges=lane_edges,
-            codes=tuple(t for t in telegrams if isinstance(t, CodeSeen)),
-            weights=tuple(t for t in telegrams if isinstance(t, ScaleReading)),
-            dimensions=tuple(t for t in telegrams if isinstance(t, DimensionReading)),
-            gates=tuple(diverter.feedback(now_us) for diverter in self.diverters.values()),
-            lanes=tuple(lane.state() for lane in self.lanes.values()),
-            devices=self.devices,
-            open_zones=self.open_zones,
-            emergency_stop=self.emergency_stop,
+            self.belt.counts,
+            self.drive_speed_mm_per_s,
+            edges,
+            lane_edges,
+            codes,
+            weights,
+            dimensions,
+            tuple([diverter.feedback(now_us) for diverter in self.diverters.values()]),
+            tuple([lane.state() for lane in self.lanes.values()]),
+            self.devices,
+            self.open_zones,
+            self.emergency_stop,
         )
 
     @property

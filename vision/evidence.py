@@ -12,13 +12,23 @@ import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from controller.core.units import NS_PER_S
+from controller.wire import UNREADABLE
 from vision.frame_assembly import ScanFrame
-from vision.scan_rows import Calibration, Hello
+from vision.scan_rows import (
+    COLUMNS_MAX,
+    ENERGIES,
+    ROWS_PER_FRAME_MAX,
+    SAMPLE_BYTES,
+    Calibration,
+    Hello,
+)
 
 FORMAT_LINE = b"parcelgate scan rows 1\n"
 SUFFIX = ".rows"
@@ -107,45 +117,72 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+class _Description(msgspec.Struct):
+    """The line of JSON, as far as it is read back."""
+
+    source: int
+    trigger_no: int
+    first_row_encoder_counts: int
+    row_pitch_counts: int
+    encoder_counts_per_m: int
+    pixel_pitch_um: int
+    columns: Annotated[int, msgspec.Meta(ge=1, le=COLUMNS_MAX)]
+    row_count: Annotated[int, msgspec.Meta(ge=0, le=ROWS_PER_FRAME_MAX)]
+    rows_missing: list[Annotated[int, msgspec.Meta(ge=0)]]
+    ended: bool
+    contradictory: bool
+    calibration_id: str
+    calibration_taken_utc_ns: int
+
+
 def read_evidence(path: Path) -> tuple[ScanFrame, Calibration | None]:
-    """The frame and its calibration back from a file. EvidenceFault if a byte of it was changed."""
+    """The frame and its calibration back from a file.
+
+    EvidenceFault if a byte of it was changed, or if it was never one of ours.
+    """
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != path.name.removesuffix(SUFFIX):
         raise EvidenceFault(f"{path.name}: the content does not have the digest it is named by")
     if not data.startswith(FORMAT_LINE):
         raise EvidenceFault(f"{path.name}: no evidence file of this format")
-    text_end = data.index(b"\n", len(FORMAT_LINE)) + 1
-    described = json.loads(data[len(FORMAT_LINE) : text_end])
+    text_end = data.find(b"\n", len(FORMAT_LINE)) + 1
+    try:
+        described = msgspec.json.decode(data[len(FORMAT_LINE) : text_end], type=_Description)
+    except UNREADABLE as error:
+        raise EvidenceFault(f"{path.name}: the description cannot be read: {error}") from error
+    frame_at = text_end + (4 * SAMPLE_BYTES * described.columns if described.calibration_id else 0)
+    samples_bytes = described.row_count * ENERGIES * SAMPLE_BYTES * described.columns
+    rows_known = max(described.rows_missing, default=-1) < described.row_count
+    if len(data) - frame_at != samples_bytes or not rows_known:
+        raise EvidenceFault(f"{path.name}: the rows are not those that it describes")
+    return _frame(described, data, frame_at), _calibration(described, data[text_end:frame_at])
+
+
+def _frame(described: _Description, data: bytes, samples_at: int) -> ScanFrame:
     source = Hello(
-        described["source"],
-        described["columns"],
-        described["pixel_pitch_um"],
-        described["row_pitch_counts"],
-        described["encoder_counts_per_m"],
+        described.source,
+        described.columns,
+        described.pixel_pitch_um,
+        described.row_pitch_counts,
+        described.encoder_counts_per_m,
     )
-    curve_bytes = 2 * source.columns
-    calibration, samples_at = None, text_end
-    if described["calibration_id"]:
-        curves = [
-            data[at : at + curve_bytes]
-            for at in range(text_end, text_end + 4 * curve_bytes, curve_bytes)
-        ]
-        calibration = Calibration(
-            described["calibration_id"], described["calibration_taken_utc_ns"], *curves
-        )
-        samples_at += 4 * curve_bytes
-    present = np.ones(described["row_count"], np.bool_)
-    present[described["rows_missing"]] = False
-    samples: NDArray[np.uint16] = np.frombuffer(data, "<u2", offset=samples_at).reshape(
-        described["row_count"], 2, source.columns
-    )
-    frame = ScanFrame(
+    present = np.ones(described.row_count, np.bool_)
+    present[described.rows_missing] = False
+    samples: NDArray[np.uint16] = np.frombuffer(data, "<u2", offset=samples_at)
+    return ScanFrame(
         source,
-        described["trigger_no"],
-        described["first_row_encoder_counts"],
-        samples.transpose(0, 2, 1),
+        described.trigger_no,
+        described.first_row_encoder_counts,
+        samples.reshape(described.row_count, ENERGIES, described.columns).transpose(0, 2, 1),
         present,
-        described["ended"],
-        described["contradictory"],
+        described.ended,
+        described.contradictory,
     )
-    return frame, calibration
+
+
+def _calibration(described: _Description, curves: bytes) -> Calibration | None:
+    if not described.calibration_id:
+        return None
+    size = SAMPLE_BYTES * described.columns
+    parts = (curves[at : at + size] for at in range(0, 4 * size, size))
+    return Calibration(described.calibration_id, described.calibration_taken_utc_ns, *parts)

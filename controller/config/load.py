@@ -1,7 +1,7 @@
 """Reads line.toml and its rule file into a LineConfig, whole or not at all."""
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from controller.config.model import (
 )
 from controller.config.relations import MAP_REGISTERS, SOCKET_PATH_BYTES_MAX, findings
 from controller.config.typed_toml import TomlText, read_text
+from controller.core.customs import RELEASING_STATUSES
 from controller.core.settings import LineSettings, Rules
 from controller.core.vocabulary import Destination
 
@@ -43,7 +44,7 @@ def load(file: Path) -> LineConfig:
         rules=rules,
         rules_id=rules_id,
         rules_text=rules_text,
-        plc=toml.convert(PlcConfig, _table(toml, "plc"), ("plc",)),
+        plc=_plc(toml, file.absolute().parent),
         xray=toml.convert(XraySourceConfig, _table(toml, "xray"), ("xray",)),
         api=toml.convert(ApiConfig, toml.data.get("api", {}), ("api",)),
         paths=paths,
@@ -70,7 +71,21 @@ def parse_rules(text: str, name: str) -> Rules:
         raise toml.error(
             ("weight_tolerance_permille",), "a weight tolerance over 1000 permille checks nothing."
         )
+    _check_releasing(toml, rules)
     return rules
+
+
+def _check_releasing(toml: TomlText, rules: Rules) -> None:
+    """A slip in these would release what nobody released."""
+    for status in rules.release_statuses:
+        if status not in RELEASING_STATUSES:
+            allowed = " and ".join(map(str, RELEASING_STATUSES))
+            why = f"customs status {status} releases no parcel: only {allowed} do."
+            raise toml.error(("release_statuses",), why)
+    for index, limit in enumerate(rules.metal_limits):
+        if not limit.hs_prefix.isdecimal():
+            why = f"hs_prefix '{limit.hs_prefix}' is no beginning of an HS code: digits, at least one."
+            raise toml.error(("metal_limits", index, "hs_prefix"), why)
 
 
 def _table(toml: TomlText, section: str) -> Any:
@@ -126,6 +141,25 @@ def _serves(toml: TomlText, numbers: list[object]) -> dict[object, list[Destinat
             )
         serves.setdefault(number, []).append(DESTINATIONS[name])
     return serves
+
+
+_OPCUA_FILES = ("opcua_certificate", "opcua_private_key", "opcua_trusted")
+
+
+def _plc(toml: TomlText, folder: Path) -> PlcConfig:
+    """[plc], its paths absolute. An encrypted exchange without certificates is refused."""
+    plc = toml.convert(PlcConfig, _table(toml, "plc"), ("plc",))
+    if plc.protocol == "opcua" and plc.opcua_security != "none":
+        for key in _OPCUA_FILES:
+            if getattr(plc, key) is None:
+                raise toml.error(
+                    ("plc", "protocol"),
+                    f"plc lacks the key '{key}', which encrypted OPC UA needs; `parcelgate certificates "
+                    'make` writes the files. Without encryption: opcua_security = "none", on a '
+                    "network of the line's own only.",
+                )
+    given = {key: getattr(plc, key) for key in _OPCUA_FILES if getattr(plc, key) is not None}
+    return replace(plc, **{key: folder / value for key, value in given.items()})
 
 
 def _paths(toml: TomlText, folder: Path) -> Paths:

@@ -16,16 +16,31 @@ REGISTERS = 65_536
 
 @dataclass(frozen=True, slots=True)
 class PlcConfig:
-    """The PLC of one line. `base_address` is the register of block H; one PLC may serve two lines."""
+    """The PLC of one line. `base_address` is the register of block H; one PLC may serve two lines.
+
+    The keys `opcua_*` count for protocol "opcua", where a node is called `opcua_node_prefix` + block +
+    `opcua_node_suffix`. Security "sign_and_encrypt" (Basic256Sha256) needs our certificate, its key and a
+    folder of trusted PLC certificates; an empty application URI means the certificate's own.
+    """
 
     host: Text
     port: Port
-    protocol: Literal["modbus"] = "modbus"
+    protocol: Literal["modbus", "opcua"] = "modbus"
     device_id: Annotated[int, Meta(ge=0, le=255)] = 1
     base_address: Annotated[int, Meta(ge=0, lt=REGISTERS)] = 0
     # 5 to 10 by the exchange's design; up to 50 for a PLC that cannot answer faster, which is still
     # an eighth of the 400 ms life sign.
     poll_period_ms: Annotated[int, Meta(ge=2, le=50)] = 8
+    opcua_backend: Literal["asyncua", "opcua"] = "asyncua"
+    opcua_path: str = "/"
+    opcua_namespace_uri: Text = "urn:parcelgate:plc-exchange:1"
+    opcua_node_prefix: str = ""
+    opcua_node_suffix: str = ""
+    opcua_security: Literal["sign_and_encrypt", "none"] = "sign_and_encrypt"
+    opcua_certificate: Path | None = None
+    opcua_private_key: Path | None = None
+    opcua_trusted: Path | None = None
+    opcua_application_uri: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -254,6 +254,13 @@ MAP_REGISTERS = 4_050
 def _same_registers(first: LineConfig, second: LineConfig) -> bool:
     if (first.plc.host, first.plc.port) != (second.plc.host, second.plc.port):
         return False
+    if "opcua" in (first.plc.protocol, second.plc.protocol):
+        return _node_names(first) == _node_names(second)
     if first.plc.device_id != second.plc.device_id:
         return False
     return abs(first.plc.base_address - second.plc.base_address) < MAP_REGISTERS
+
+
+def _node_names(config: LineConfig) -> tuple[str, ...]:
+    plc = config.plc
+    return (plc.protocol, plc.opcua_namespace_uri, plc.opcua_node_prefix, plc.opcua_node_suffix)

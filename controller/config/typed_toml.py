@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 _PLACE = re.compile(r"^(?P<what>.*?)(?: - at `\$(?P<path>[^`]*)`)?$", re.DOTALL)
 _STEP = re.compile(r"\.([A-Za-z0-9_-]+)|\[(\d+)\]")
+_LINE = re.compile(r"\(at line (\d+), column \d+\)")
+_KEY = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_-]*)[ \t]*(?:=|$)")
 # msgspec speaks of JSON types; a person who edits a TOML file does not.
 _WORDS = {
     "`int`": "a whole number",
@@ -41,11 +43,14 @@ class TomlText:
     def __init__(self, text: str, name: str) -> None:
         """`name` is how the file is called in sentences. ConfigError if the text is no TOML."""
         self._name = name
+        self._text = text
         try:
             self.data: dict[str, Any] = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise ConfigError(f"{name}: this is not valid TOML: {error}.") from error
-        self._lines = key_lines(text)
+            place = _broken_place(text, str(error))
+            raise ConfigError(f"{name}: this is not valid TOML: {error}{place}.") from error
+        except RecursionError as error:
+            raise ConfigError(f"{name}: lists or tables are nested too deeply.") from error
 
     @classmethod
     def read(cls, file: Path) -> "TomlText":
@@ -53,9 +58,10 @@ class TomlText:
 
     def error(self, path: KeyPath, sentence: str) -> ConfigError:
         """A ConfigError for the key at `path` (or its nearest ancestor that has a line)."""
-        while path and path not in self._lines:
+        lines = key_lines(self._text)
+        while path and path not in lines:
             path = path[:-1]
-        line = self._lines.get(path)
+        line = lines.get(path)
         place = self._name if line is None else f"{self._name}, line {line}"
         return ConfigError(f"{place}: {sentence}")
 
@@ -99,6 +105,15 @@ class TomlText:
         )
 
 
+def _broken_place(text: str, message: str) -> str:
+    """The key at or above the place that tomllib names, and the line where tomllib names none."""
+    named = _LINE.search(message)
+    number = int(named[1]) if named else len(text.rstrip().splitlines())
+    keys = [key for line in text.splitlines()[:number] if (key := _KEY.match(line))]
+    at_line = "" if named else f", line {number}"
+    return f"{at_line}, at the key '{keys[-1][1]}'" if keys else at_line
+
+
 def read_text(file: Path) -> str:
     """The file as UTF-8 text, line ends untouched: a rule file is named by its bytes.
 
@@ -129,7 +144,7 @@ def _item_type(cls: object) -> object | None:
 
 def _path_of(cls: type[Any], value: Any) -> Any:
     """Decoding hook for the one type that msgspec does not know."""
-    if cls is not Path or not isinstance(value, str):
+    if cls is not Path or not isinstance(value, str) or "\0" in value:
         raise ValueError("Expected a path in quotes")
     return Path(value)
 

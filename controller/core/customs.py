@@ -8,6 +8,8 @@ from controller.core.events import ListFacts
 from controller.core.settings import Rules
 from controller.core.vocabulary import CheckKind, CheckResult, Reason
 
+# No rule file may name another: everything else means that customs has not released.
+RELEASING_STATUSES = (800, 899)
 _INSPECT = frozenset({500})
 _DETAINED = frozenset({501, 502, 503, 505, 599})
 _RETURNED = frozenset({700})

@@ -4,20 +4,32 @@ An event carries no host time: `LineController.handle(at_ns, event)` is given it
 stores it beside the event. `PlcRecord` and its kinds come out of the PLC's ring in order; the other
 events come from the links, the vision workers, the list reader, the journal and the clock.
 
-Bounds are part of the contract: the edge refuses what does not fit (see plc/record_codec.py and
-controller/wire.py), the core asserts.
+Bounds are part of the contract: the edge refuses what does not fit, the core asserts.
 """
 
 from dataclasses import dataclass
 
+from controller.core.plc_records import (
+    BeltChanged,
+    CodeRead,
+    DefaultTaken,
+    DeviceChanged,
+    Dimensioned,
+    ExtraSeen,
+    EyePassed,
+    GateMoved,
+    Inducted,
+    LaneChanged,
+    LaneSeen,
+    ParcelLost,
+    PlcRecord,
+    Triggered,
+    Weighed,
+    ZoneOpened,
+)
 from controller.core.settings import Rules
 from controller.core.vocabulary import (
-    BeltCause,
-    BeltMotion,
     DecisionResult,
-    DefaultCause,
-    GatePhase,
-    GatePosition,
     LineRequest,
     LinkFault,
     LookUpPurpose,
@@ -25,160 +37,25 @@ from controller.core.vocabulary import (
     PassEnd,
 )
 
-# --- records of the PLC's ring -------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class PlcRecord:
-    """What every ring record carries.
-
-    `ring_seq` counts from 1 within one PLC boot and wraps at 32 bits, skipping 0. `source` is the
-    device's number in line.toml. `track_id` is 0 where the record concerns no parcel. `encoder_counts`
-    is the position at the instant of the event, `plc_time_us` the PLC's own clock.
-    """
-
-    boot_id: int
-    ring_seq: int
-    source: int
-    track_id: int
-    encoder_counts: int
-    plc_time_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inducted(PlcRecord):
-    """Leading edge at the induct photo-eye: a new pass. `gap_before_counts` is U32_MAX if unknown."""
-
-    gap_before_counts: int
-
-
-@dataclass(frozen=True, slots=True)
-class EyePassed(PlcRecord):
-    """Trailing edge at photo-eye `source`.
-
-    `encoder_counts` is the position of the LEADING edge at this eye, `length_counts` the distance to
-    the trailing edge, `gap_before_counts` the clear belt before the leading edge (U32_MAX: unknown).
-    """
-
-    length_counts: int
-    gap_before_counts: int
-
-
-@dataclass(frozen=True, slots=True)
-class CodeRead(PlcRecord):
-    """One part of one code on a label. `part_count` 0: the scanner says it read nothing.
-
-    `code_no` tells several codes of one pass apart. Parts are numbered 0 .. part_count - 1.
-    `symbology` is the scanner's number (0 unknown). `text` is printable ASCII, at most 28 per part.
-    """
-
-    code_no: int
-    part_no: int
-    part_count: int
-    symbology: int
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed(PlcRecord):
-    """A scale reading; `encoder_counts` is where the parcel's middle lay on the scale.
-
-    `measurement_no` (16 bits) moves by one a reading; a standing counter is a stuck scale.
-    `zero_mg` is what the scale showed empty just before.
-    """
-
-    weight_mg: int
-    zero_mg: int
-    measurement_no: int
-    stable: bool
-    over_range: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Dimensioned(PlcRecord):
-    """A dimensioner reading. `measurable` is false for a soft bag and the like."""
-
-    length_mm: int
-    width_mm: int
-    height_mm: int
-    measurement_no: int
-    measurable: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Triggered(PlcRecord):
-    """The PLC triggered X-ray or camera `source` for this parcel with a number that wraps at 32 bits."""
-
-    trigger_no: int
-
-
-@dataclass(frozen=True, slots=True)
-class GateMoved(PlcRecord):
-    """Feedback of gate `source`."""
-
-    phase: GatePhase
-    position: GatePosition
-    travel_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class LaneSeen(PlcRecord):
-    """The eye of lane `source` saw this parcel enter."""
-
-
-@dataclass(frozen=True, slots=True)
-class DefaultTaken(PlcRecord):
-    """The PLC sent the parcel straight on (hold) by itself."""
-
-    cause: DefaultCause
-
-
-@dataclass(frozen=True, slots=True)
-class ParcelLost(PlcRecord):
-    """Expected at eye `source` and not seen there."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExtraSeen(PlcRecord):
-    """An edge at eye `source` that belongs to no tracked parcel; `track_id` is its new id."""
-
-    length_counts: int
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneOpened(PlcRecord):
-    """A guard or curtain of zone `source` was opened: positions from_mm .. to_mm are unknown."""
-
-    from_mm: int
-    to_mm: int
-
-
-@dataclass(frozen=True, slots=True)
-class BeltChanged(PlcRecord):
-    """The belt started, stopped or changed speed."""
-
-    motion: BeltMotion
-    speed_mm_per_s: int
-    cause: BeltCause
-
-
-@dataclass(frozen=True, slots=True)
-class LaneChanged(PlcRecord):
-    """Lane `source` became full or free, jammed or clear; `room_parcels` is what still fits."""
-
-    full: bool
-    jammed: bool
-    room_parcels: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceChanged(PlcRecord):
-    """State of device `source` as its PLC inputs tell."""
-
-    on: bool
-    interlock_closed: bool
-    fault: bool
-
+# Ring records are part of this vocabulary; plc_records.py only keeps the file short.
+__all__ = [
+    "BeltChanged",
+    "CodeRead",
+    "DefaultTaken",
+    "DeviceChanged",
+    "Dimensioned",
+    "ExtraSeen",
+    "EyePassed",
+    "GateMoved",
+    "Inducted",
+    "LaneChanged",
+    "LaneSeen",
+    "ParcelLost",
+    "PlcRecord",
+    "Triggered",
+    "Weighed",
+    "ZoneOpened",
+]
 
 # --- the PLC link --------------------------------------------------------------------------------
 
@@ -216,10 +93,12 @@ class PlcLost:
 
 @dataclass(frozen=True, slots=True)
 class PlcStateSeen:
-    """H+11 changed. `state_bits` are PlcStateBit; `overflow_count` counts records refused by a full ring."""
+    """H+11 changed. `state_bits` are PlcStateBit; `overflow_count` counts records refused by a full ring.
+    Our OPC UA certificate ends in `certificate_days_left` days, told when that is soon."""
 
     state_bits: int
     overflow_count: int
+    certificate_days_left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,10 +179,11 @@ class GoodsRow:
 
 @dataclass(frozen=True, slots=True)
 class EarlierPass:
-    """An earlier pass of the same list: how it ended."""
+    """An earlier pass of the same list: how it ended. `line` names another line, "" is this one."""
 
     pass_no: int
     end: PassEnd
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,6 +113,8 @@ def _ring_record(turn: Turn, record: e.PlcRecord) -> None:
     elif record.track_id:
         parcel = state.parcels.get(record.track_id) or tracking.adopt(turn, record)
         about_parcel(turn, parcel, record)
+    elif isinstance(record, e.LaneSeen):
+        tracking.untracked_seen(turn, record)
 
 
 def _advance_all(turn: Turn) -> None:

@@ -4,6 +4,7 @@ from controller.core.commands import EnterLineState, SetPermits
 from controller.core.state import CoreState
 from controller.core.turn import Turn
 from controller.core.vocabulary import (
+    AlarmKind,
     Destination,
     LineCause,
     LineRequest,
@@ -13,6 +14,19 @@ from controller.core.vocabulary import (
 
 Condition = tuple[LineState, LineCause]
 _E_STOP = LineCause.EMERGENCY_STOP
+# What happened once and stands until a person has seen it; the others end with their cause.
+_OCCURRENCES = frozenset(
+    {
+        AlarmKind.WRONG_LANE,
+        AlarmKind.HELD_PARCEL_IN_RELEASE_LANE,
+        AlarmKind.RELEASED_BUT_BAD_NEWS,
+        AlarmKind.PARCEL_LOST,
+        AlarmKind.EXTRA_PARCEL,
+        AlarmKind.RECORDS_LOST,
+        AlarmKind.PLC_RESTARTED,
+        AlarmKind.HOST_RESTARTED,
+    }
+)
 
 
 def line_condition(turn: Turn) -> Condition:
@@ -58,14 +72,17 @@ def settle_line(turn: Turn) -> None:
 
 
 def requested(turn: Turn, request: LineRequest) -> None:
-    """START and STOP; CLEAR ends an abort whose cause is gone."""
+    """START and STOP; CLEAR ends an abort whose cause is gone, and the alarms of what happened once."""
     state = turn.state
     if request is LineRequest.START:
         state.wanted_running = True
     elif request is LineRequest.STOP:
         state.wanted_running = False
-    elif state.abort_cause is not None and not _abort_stands(state):
-        state.abort_cause = None
+    elif request is LineRequest.CLEAR:
+        if not _abort_stands(state):
+            state.abort_cause = None
+        for alarm in [alarm for alarm in state.alarms if alarm.kind in _OCCURRENCES]:
+            turn.clear_alarm(alarm.kind, alarm.subject)
 
 
 def _abort_stands(state: CoreState) -> bool:

@@ -30,6 +30,8 @@ from controller.core.readings import unprove
 from controller.core.state import LaneHealth, RuleVersion
 from controller.core.tracking import end_pass, note_sensor_exits, spoil_readings
 from controller.core.turn import Turn
+from controller.core.units import u32_difference, u32_sum
+from controller.core.verdict import is_duplicate
 from controller.core.vocabulary import (
     AlarmKind,
     BeltCause,
@@ -46,6 +48,8 @@ from controller.core.vocabulary import (
 
 # A change of more than a tenth spoils a reading in progress.
 _SPEED_CHANGE_DIVISOR = 10
+# A full ring holds this many (plc/register_map.py: R_SLOTS): what waits in it is older than its loss.
+RING_RECORDS_MAX = 110
 
 
 def host_started(turn: Turn, event: HostStarted) -> None:
@@ -75,8 +79,10 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
     state.plc_up = True
     state.plc_fault = None
     turn.clear_alarm(AlarmKind.PLC_LINK_LOST)
-    if event.decision_seq_max > state.decision_seq or new_boot:
-        state.decision_seq = max(state.decision_seq, event.decision_seq_max)
+    # 0 says that block E is empty. Numbers wrap, and what lies half the circle ahead is garbled.
+    newest = event.decision_seq_max
+    if newest and u32_difference(newest, state.decision_seq) > 0:
+        state.decision_seq = newest
     for parcel in list(state.parcels.values()):
         if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
             send_release(turn, parcel)
@@ -101,6 +107,8 @@ def _forget_boot(turn: Turn, event: PlcConnected) -> None:
     state.belt.forget_clock()
     state.lanes.clear()
     state.scale_measurement_no = -1
+    state.early_pictures.clear()
+    state.overflow_count, state.suspect_until_seq = 0, None
 
 
 def plc_lost(turn: Turn, event: PlcLost) -> None:
@@ -110,11 +118,20 @@ def plc_lost(turn: Turn, event: PlcLost) -> None:
 
 
 def plc_state_seen(turn: Turn, event: PlcStateSeen) -> None:
-    turn.state.plc_state_bits = event.state_bits
+    state = turn.state
+    state.plc_state_bits = event.state_bits
+    if event.overflow_count != state.overflow_count:
+        state.overflow_count = event.overflow_count
+        state.suspect_until_seq = u32_sum(state.last_ring_seq, RING_RECORDS_MAX)
+        records_lost(turn)
     if event.state_bits & PlcStateBit.EMERGENCY_STOP:
         emergency_stop(turn)
     else:
         turn.clear_alarm(AlarmKind.EMERGENCY_STOP)
+    if event.certificate_days_left is not None:
+        turn.raise_alarm(AlarmKind.CERTIFICATE_ENDS)
+    else:
+        turn.clear_alarm(AlarmKind.CERTIFICATE_ENDS)
 
 
 def emergency_stop(turn: Turn) -> None:
@@ -125,9 +142,13 @@ def emergency_stop(turn: Turn) -> None:
 
 
 def ring_gap(turn: Turn, event: RingGap) -> None:
+    turn.state.last_ring_seq = (event.next_seq - 1) % (1 << 32)
+    records_lost(turn)
+
+
+def records_lost(turn: Turn) -> None:
     """Records are gone for good: nothing on the belt is proven any more."""
     turn.raise_alarm(AlarmKind.RECORDS_LOST)
-    turn.state.last_ring_seq = (event.next_seq - 1) % (1 << 32)
     for parcel in list(turn.state.parcels.values()):
         hold_at_once(turn, parcel, Reason.RECORDS_LOST)
 
@@ -137,13 +158,23 @@ def decision_echoed(turn: Turn, event: DecisionEchoed) -> None:
     if parcel is None or parcel.decision_seq != event.decision_seq:
         return
     accepted = event.result is DecisionResult.ACCEPTED
-    if parcel.state is ParcelState.DOUBTED:
+    if event.result is DecisionResult.BAD_CRC and parcel.state is not ParcelState.SENT:
+        _send_hold_again(turn, parcel)
+    elif parcel.state is ParcelState.DOUBTED:
         if accepted:  # our hold was in time; otherwise the PLC's own records will tell
             revoke(turn, parcel, Reason.HOST_RESTARTED)
     elif accepted:
         turn.step(parcel, Step.ACCEPTED)
     elif parcel.state is ParcelState.SENT:
         revoke(turn, parcel, _REASON_OF_REFUSAL.get(event.result, Reason.REFUSED_BY_PLC))
+
+
+def _send_hold_again(turn: Turn, parcel: Parcel) -> None:
+    """It arrived broken, and the lease that it was to end stands. Each answer asks once more."""
+    if parcel.state is ParcelState.DOUBTED:
+        turn.send(parcel, Destination.HOLD, Reason.HOST_RESTARTED)
+    elif parcel.state is ParcelState.HELD and parcel.verdict is not None:
+        turn.send(parcel, parcel.verdict.destination, parcel.verdict.reasons[0])
 
 
 _REASON_OF_REFUSAL = {
@@ -192,16 +223,20 @@ def device_changed(turn: Turn, event: DeviceChanged) -> None:
 
 
 def vision_up(turn: Turn, event: VisionUp) -> None:
-    """A first start on an empty belt needs no proof; a restart does."""
+    """A first start on an empty belt needs no proof; a restart does, noticed or not: who says so
+    while the source is up is another worker."""
+    turn.clear_alarm(AlarmKind.VISION_LOST, event.source)
+    if event.source != turn.settings.xray_source:
+        return
     source = turn.state.xray
-    if not source.up and source.ever_up and turn.state.tally.inducted:
+    if source.ever_up and turn.state.tally.inducted:
         unprove(turn)
     source.up = source.ever_up = True
-    turn.clear_alarm(AlarmKind.VISION_LOST, event.source)
 
 
 def vision_down(turn: Turn, event: VisionDown) -> None:
-    turn.state.xray.up = False
+    if event.source == turn.settings.xray_source:
+        turn.state.xray.up = False
     turn.raise_alarm(AlarmKind.VISION_LOST, event.source)
 
 
@@ -230,15 +265,19 @@ def _note_lists(turn: Turn, available: bool) -> None:
 
 
 def list_changed(turn: Turn, event: ListChanged) -> None:
-    """News on a list after its verdict: it may take a release back, never the reverse."""
+    """News on a list after its verdict: it may take a release back, never the reverse.
+
+    The reader answers and tells in order; `store_seq` orders nothing, for a restored store counts anew.
+    """
     for parcel in list(turn.state.parcels.values()):
         if len(parcel.lists) != 1 or parcel.lists[0].list_key != event.facts.list_key:
             continue
         if parcel.verdict is None or parcel.verdict.destination is not Destination.RELEASE:
             continue
-        if event.store_seq < parcel.store_seq:
-            continue
         reasons = customs_reasons(event.facts, turn.rules_of(parcel))
+        elsewhere = tuple(earlier for earlier in event.facts.earlier_passes if earlier.line)
+        if is_duplicate(elsewhere, parcel.pass_no):
+            reasons = (*reasons, Reason.DUPLICATE)
         if reasons:
             parcel.lists = (event.facts,)
             parcel.store_seq = event.store_seq

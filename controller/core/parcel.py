@@ -92,7 +92,13 @@ TRANSITIONS: dict[ParcelState, dict[Step, ParcelState]] = {
         Step.DOUBT: _S.DOUBTED,
         Step.END: _S.GONE,
     },
-    _S.DOUBTED: {Step.REVOKE: _S.HELD, Step.GATE_BEGAN: _S.DIVERTING, Step.END: _S.GONE},
+    # DOUBT again: a second restart knows no more than the first.
+    _S.DOUBTED: {
+        Step.REVOKE: _S.HELD,
+        Step.GATE_BEGAN: _S.DIVERTING,
+        Step.DOUBT: _S.DOUBTED,
+        Step.END: _S.GONE,
+    },
     _S.DIVERTING: {Step.END: _S.GONE},
     _S.HELD: {Step.END: _S.GONE},
     _S.GONE: {},

@@ -4,6 +4,8 @@ A reading outside its device's window is not attached and makes the parcel unpro
 either the track id or the encoder is wrong.
 """
 
+from dataclasses import replace
+
 from controller.core.commands import LookUp, TellVision
 from controller.core.deciding import REVOCABLE, advance, hold_at_once, revoke
 from controller.core.events import (
@@ -46,8 +48,11 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
         return
     if record.part_count == 0:
         parcel.scanner_said_no_read = True
-    elif len(parcel.code_parts) < CODE_PARTS_MAX:
-        parcel.code_parts = (*parcel.code_parts, record)
+    elif not _is_known_part(parcel, record):
+        if len(parcel.code_parts) < CODE_PARTS_MAX:
+            parcel.code_parts = (*parcel.code_parts, record)
+        else:
+            parcel.flag(Reason.AMBIGUOUS)
     codes = complete_codes(parcel.code_parts)
     if codes and not parcel.identify_asked and parcel.state is ParcelState.TRACKED:
         parcel.identify_asked = True
@@ -55,6 +60,14 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
     elif parcel.state is not ParcelState.TRACKED:
         _late_code(turn, parcel)
     advance(turn, parcel)
+
+
+def _is_known_part(parcel: Parcel, record: CodeRead) -> bool:
+    return any(
+        (part.code_no, part.part_no, part.part_count, part.text)
+        == (record.code_no, record.part_no, record.part_count, record.text)
+        for part in parcel.code_parts
+    )
 
 
 def _late_code(turn: Turn, parcel: Parcel) -> None:
@@ -91,6 +104,8 @@ def dimensioned(turn: Turn, parcel: Parcel, record: Dimensioned) -> None:
         return
     if parcel.dimensions is None:
         parcel.dimensions = record
+    else:  # two readings for one pass: which one is it?
+        parcel.dimensions = replace(parcel.dimensions, measurable=False)
     advance(turn, parcel)
 
 
@@ -99,6 +114,9 @@ def triggered(turn: Turn, parcel: Parcel, record: Triggered) -> None:
     if record.source != turn.settings.xray_source:
         return
     if not _in_place(turn, parcel, record, turn.settings.xray_position_mm):
+        return
+    if parcel.trigger is not None:
+        _link_broken(turn, record.source)  # one parcel, two triggers
         return
     parcel.trigger = record
     height_mm = parcel.dimensions.height_mm if parcel.dimensions else -1

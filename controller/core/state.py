@@ -68,6 +68,9 @@ class CoreState:
     session: int = 0
     boot_id: int = 0
     last_ring_seq: int = 0
+    # Records refused by a full ring use up no number: parcels inducted up to here may lack some.
+    overflow_count: int = 0
+    suspect_until_seq: int | None = None
     plc_up: bool = False
     plc_fault: LinkFault | None = None
     plc_state_bits: int = 0

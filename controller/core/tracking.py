@@ -23,7 +23,7 @@ from controller.core.events import (
 from controller.core.matching import parcel_length_mm
 from controller.core.parcel import Parcel, ParcelState, Step
 from controller.core.turn import Turn
-from controller.core.units import mm_from_counts
+from controller.core.units import mm_from_counts, u32_difference
 from controller.core.vocabulary import (
     AlarmKind,
     DefaultCause,
@@ -54,7 +54,10 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
     if previous is not None:
         end_pass(turn, previous, OutcomeKind.NOT_SEEN, 0)
     while len(state.parcels) >= turn.settings.parcels_on_belt_max:
-        end_pass(turn, next(iter(state.parcels.values())), OutcomeKind.NOT_SEEN, 0)
+        oldest = next(iter(state.parcels.values()))
+        if oldest.state is not ParcelState.DIVERTING:
+            hold_at_once(turn, oldest, Reason.UNKNOWN_PARCEL)
+        end_pass(turn, oldest, OutcomeKind.NOT_SEEN, 0)
     parcel = Parcel(
         pass_no=state.next_pass_no,
         track_id=record.track_id,
@@ -64,6 +67,9 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
         entered_counts=entered_counts,
         gap_before_counts=gap_counts,
     )
+    until = state.suspect_until_seq
+    if until is not None and u32_difference(until, record.ring_seq) >= 0:
+        parcel.flag(Reason.RECORDS_LOST)
     state.next_pass_no += 1
     state.tally.inducted += 1
     state.parcels[record.track_id] = parcel
@@ -88,6 +94,9 @@ def eye_passed(turn: Turn, parcel: Parcel, record: EyePassed) -> None:
     trailing_counts = record.encoder_counts + record.length_counts
     turn.state.belt.sample(turn.at_ns, record.plc_time_us, trailing_counts % (1 << 32))
     if record.source == turn.settings.eyes[0].number:
+        if parcel.length_counts >= 0:  # a second body under one id
+            hold_at_once(turn, parcel, Reason.LENGTH_CHANGED)
+            return
         parcel.length_counts = record.length_counts
     elif not _same_parcel(turn, parcel, record):
         hold_at_once(turn, parcel, Reason.LENGTH_CHANGED)
@@ -118,17 +127,31 @@ def gate_moved(turn: Turn, record: GateMoved) -> None:
         if record.position is not GatePosition.HOLD:
             turn.state.abort_cause = LineCause.GATE_FAULT
     elif record.phase is GatePhase.BEGAN and parcel is not None:
-        began = record.position is not GatePosition.HOLD
-        if began and not turn.step(parcel, Step.GATE_BEGAN):
-            _gate_began_for_held(turn, parcel)
+        if record.position is not GatePosition.HOLD:
+            _gate_began(turn, parcel, record)
     elif record.phase is GatePhase.ARRIVED:
         turn.clear_alarm(AlarmKind.GATE_STUCK, record.source)
 
 
-def _gate_began_for_held(turn: Turn, parcel: Parcel) -> None:
-    """Our hold came too late: within this poll the alarm is out, with the parcel and its record."""
-    if _planned(parcel) is Destination.HOLD:
+def _gate_began(turn: Turn, parcel: Parcel, record: GateMoved) -> None:
+    """From here on nothing takes the release back; another gate's movement is none of its business.
+
+    If our hold came too late, the alarm is out within this poll, with the parcel and its record.
+    """
+    planned = _planned(parcel)
+    if _opens(turn, record, planned) and turn.step(parcel, Step.GATE_BEGAN):
+        return
+    wrongly = planned is not Destination.RELEASE and _opens(turn, record, Destination.RELEASE)
+    if wrongly or planned is Destination.HOLD:
         turn.raise_alarm(AlarmKind.RELEASED_BUT_BAD_NEWS, parcel.track_id, parcel.pass_no)
+
+
+def _opens(turn: Turn, record: GateMoved, destination: Destination) -> bool:
+    """Whether this movement opens the way to the lane of `destination`."""
+    lane = turn.lane_for(destination)
+    if lane is None:
+        return False
+    return (lane.gate, lane.side) == (record.source, record.position.name.lower())
 
 
 def default_taken(turn: Turn, parcel: Parcel, record: DefaultTaken) -> None:
@@ -148,6 +171,8 @@ def lane_seen(turn: Turn, parcel: Parcel, record: LaneSeen) -> None:
     """The only proof of where a parcel went."""
     if parcel.verdict is None:
         hold_at_once(turn, parcel, Reason.LATE)
+    elif parcel.state in (ParcelState.COMMITTING, ParcelState.UNSENT):
+        revoke(turn, parcel, Reason.LATE)  # wherever it went, no lease of ours took it there
     lane = turn.lane_number(record.source)
     destinations = lane.destinations if lane else ()
     planned = _planned(parcel)
@@ -161,6 +186,14 @@ def lane_seen(turn: Turn, parcel: Parcel, record: LaneSeen) -> None:
         turn.raise_alarm(AlarmKind.HELD_PARCEL_IN_RELEASE_LANE, record.source, parcel.pass_no)
         turn.state.abort_cause = LineCause.HELD_PARCEL_IN_RELEASE_LANE
     end_pass(turn, parcel, kind, record.source)
+
+
+def untracked_seen(turn: Turn, record: LaneSeen) -> None:
+    """A body that the PLC has no id for went into a lane: only elsewhere than release is that harmless."""
+    lane = turn.lane_number(record.source)
+    if lane is not None and Destination.RELEASE in lane.destinations:
+        turn.raise_alarm(AlarmKind.HELD_PARCEL_IN_RELEASE_LANE, record.source)
+        turn.state.abort_cause = LineCause.HELD_PARCEL_IN_RELEASE_LANE
 
 
 def parcel_lost(turn: Turn, parcel: Parcel, record: ParcelLost) -> None:
@@ -182,14 +215,20 @@ def extra_seen(turn: Turn, record: ExtraSeen) -> None:
 
 
 def zone_opened(turn: Turn, record: ZoneOpened) -> None:
-    """Hands may have been in there: every parcel that lay in the zone is unproven."""
-    now_counts = turn.state.belt.counts_now(turn.at_ns)
+    """Hands may have been in there: every parcel that lay in the zone is unproven.
+
+    It lay where the encoder stood when the zone was opened; the record may come late, so that what
+    passed through since counts, too.
+    """
+    belt = turn.state.belt
+    now_counts = belt.counts_now(turn.at_ns)
     for parcel in list(turn.state.parcels.values()):
-        lead_mm = turn.state.belt.travelled_mm(now_counts, parcel.entered_counts)
+        then_mm = belt.travelled_mm(record.encoder_counts, parcel.entered_counts)
+        now_mm = max(then_mm, belt.travelled_mm(now_counts, parcel.entered_counts))
         length_mm = max(parcel_length_mm(parcel, turn.settings), turn.settings.parcel_length_max_mm)
         window_mm = turn.settings.attach_window_mm
-        in_front = lead_mm + window_mm >= record.from_mm
-        if in_front and lead_mm - length_mm - window_mm <= record.to_mm:
+        reached = now_mm + window_mm >= record.from_mm
+        if reached and then_mm - length_mm - window_mm <= record.to_mm:
             hold_at_once(turn, parcel, Reason.ZONE_OPENED)
 
 
@@ -227,13 +266,7 @@ def end_pass(turn: Turn, parcel: Parcel, kind: OutcomeKind, lane_number: int) ->
         hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
     verdict = parcel.verdict
     assert verdict is not None
-    lane = turn.lane_number(lane_number)
-    destinations = lane.destinations if lane else ()
-    end = PassEnd.HELD
-    if Destination.RELEASE in destinations:
-        end = PassEnd.RELEASED
-    elif Destination.RECIRCULATE in destinations:
-        end = PassEnd.RECIRCULATED
+    end = _end_of(turn, verdict, lane_number)
     turn.emit(
         RecordOutcome(
             pass_no=parcel.pass_no,
@@ -249,6 +282,24 @@ def end_pass(turn: Turn, parcel: Parcel, kind: OutcomeKind, lane_number: int) ->
     _count(turn, verdict, end)
     turn.step(parcel, Step.END)
     turn.state.parcels.pop(parcel.track_id, None)
+
+
+def _end_of(turn: Turn, verdict: CommitVerdict, lane_number: int) -> PassEnd:
+    """What a later pass of the list is told.
+
+    OPEN where a release may have gone its way unseen, and in the officers' lanes: laying a parcel on
+    again is no review. Only what is known to be on our side of the line may come again.
+    """
+    if lane_number == 0:
+        was_release = verdict.destination is Destination.RELEASE or verdict.revision > 0
+        return PassEnd.OPEN if was_release else PassEnd.HELD
+    lane = turn.lane_number(lane_number)
+    destinations = lane.destinations if lane else ()
+    if Destination.RELEASE in destinations:
+        return PassEnd.RELEASED
+    if Destination.RECIRCULATE in destinations:
+        return PassEnd.RECIRCULATED
+    return PassEnd.HELD if Destination.HOLD in destinations else PassEnd.OPEN
 
 
 def _count(turn: Turn, verdict: CommitVerdict, end: PassEnd) -> None:

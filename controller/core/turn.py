@@ -37,10 +37,13 @@ class Turn:
         return True
 
     def raise_alarm(self, kind: AlarmKind, subject: int = 0, pass_no: int = 0) -> None:
-        """Raise once per kind and subject until cleared."""
+        """Raise once per kind, subject and pass until cleared; a later pass takes the earlier's place."""
         alarms = self.state.alarms
-        if any(alarm.kind == kind and alarm.subject == subject for alarm in alarms):
+        standing = [a for a in alarms if (a.kind, a.subject) == (kind, subject)]
+        if any(alarm.pass_no == pass_no for alarm in standing):
             return
+        for alarm in standing:
+            alarms.remove(alarm)
         alarms.append(AlarmView(kind, subject, pass_no, self.at_ns))
         del alarms[:-ALARMS_MAX]
         self.emit(RaiseAlarm(kind, subject, pass_no))

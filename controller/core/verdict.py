@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.core.commands import Check
 from controller.core.customs import customs_checks, customs_reasons
 from controller.core.events import EarlierPass, ListFacts
-from controller.core.identity import complete_codes
+from controller.core.identity import codes_are_whole, complete_codes
 from controller.core.matching import check_length, check_picture, check_single, check_weight
 from controller.core.parcel import Parcel
 from controller.core.settings import LineSettings, Rules
@@ -35,7 +35,6 @@ DESTINATION_OF: dict[Reason, Destination] = {
     Reason.PICTURE_DISAGREES: Destination.INSPECT,
     Reason.OPAQUE: Destination.INSPECT,
 }
-_MAY_COME_AGAIN = frozenset({PassEnd.HELD, PassEnd.RECIRCULATED, PassEnd.RECHECK})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def judge(
     """Judge `parcel` on what it carries; `line_reasons` is what forbids any release just now."""
     reasons = set(parcel.flags) | set(line_reasons)
     checks: list[Check] = []
-    facts = _identify(parcel, reasons, checks)
+    facts = _identify(parcel, rules, reasons, checks)
     if facts is not None:
         reasons.update(customs_reasons(facts, rules))
         checks.extend(customs_checks(facts, rules))
@@ -82,10 +81,14 @@ def destination_of(reasons: tuple[Reason, ...]) -> Destination:
     return DESTINATION_OF.get(reasons[0], Destination.HOLD)
 
 
-def _identify(parcel: Parcel, reasons: set[Reason], checks: list[Check]) -> ListFacts | None:
+def _identify(
+    parcel: Parcel, rules: Rules, reasons: set[Reason], checks: list[Check]
+) -> ListFacts | None:
     found = -1
     if not complete_codes(parcel.code_parts):
         reasons.add(Reason.NO_READ)
+    elif not codes_are_whole(parcel.code_parts):
+        reasons.add(Reason.AMBIGUOUS)  # a second label is there, and nobody knows whose
     elif parcel.lists_result is not LookUpResult.ANSWERED:
         # Never asked is true of a parcel that its flags hold; without flags it must not pass as known.
         if parcel.lists_result is LookUpResult.UNAVAILABLE or not parcel.flags:
@@ -103,14 +106,23 @@ def _identify(parcel: Parcel, reasons: set[Reason], checks: list[Check]) -> List
     if found != 1:
         return None
     facts = parcel.lists[0]
-    if _is_duplicate(facts.earlier_passes, parcel.pass_no):
+    earlier = facts.earlier_passes
+    looped = sum(other.end is PassEnd.RECIRCULATED for other in earlier)
+    if is_duplicate(earlier, parcel.pass_no) or looped > rules.recirculations_max:
         reasons.add(Reason.DUPLICATE)
     return facts
 
 
-def _is_duplicate(earlier: tuple[EarlierPass, ...], pass_no: int) -> bool:
-    """True unless the list was never seen or its last pass ended on our side of the line."""
-    others = [earlier_pass for earlier_pass in earlier if earlier_pass.pass_no != pass_no]
-    if not others:
-        return False
-    return max(others, key=lambda other: other.pass_no).end not in _MAY_COME_AGAIN
+def is_duplicate(earlier: tuple[EarlierPass, ...], pass_no: int) -> bool:
+    """True if a parcel of this list was released ever, or if it is not known where one went.
+
+    Not the last pass alone: a forgery that was held as a duplicate must not pass when it is laid on
+    again. Only a recheck ends what is open, and nothing ends a release.
+    """
+    others = [other for other in earlier if other.line or other.pass_no != pass_no]
+    unknown = False
+    for other in sorted(others, key=lambda other: (not other.line, other.pass_no)):
+        if other.end is PassEnd.RELEASED:
+            return True
+        unknown = (unknown or other.end is PassEnd.OPEN) and other.end is not PassEnd.RECHECK
+    return unknown

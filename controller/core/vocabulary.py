@@ -174,6 +174,7 @@ class LinkFault(IntEnum):
     NOT_OUR_MAP = 5  # magic or layout version wrong
     WORD_ORDER = 6  # probe block reads swapped
     SECOND_HOST = 7  # the PLC has latched another session
+    UNTRUSTED = 8  # a certificate is not accepted, by us or by the PLC
 
 
 class PlcStateBit(IntEnum):
@@ -186,6 +187,8 @@ class PlcStateBit(IntEnum):
     GATE_FAULT = 0x0010
     SESSION_LATCHED = 0x0020
     JAM = 0x0040
+    TEST_MODE = 0x0080  # inputs are simulated: no host may run a line on it
+    TEST_ORDER = 0x0100  # lowest bit of the number of the test order carried out last
 
 
 class LineState(IntEnum):
@@ -251,6 +254,7 @@ class AlarmKind(IntEnum):
     CLOCK_STEP = 18
     SCALE_FAULT = 19
     HOST_RESTARTED = 20
+    CERTIFICATE_ENDS = 21
 
 
 class OutcomeKind(IntEnum):

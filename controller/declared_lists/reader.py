@@ -35,6 +35,7 @@ REMEMBERED_MAX = 1_024
 Deliver = Callable[[ListsAnswered | ListChanged], None]
 _T = TypeVar("_T")
 EarlierPassesOf = Callable[[str], tuple[EarlierPass, ...]]
+TakenElsewhere = Callable[[frozenset[str]], frozenset[str]]
 
 _log = logging.getLogger(__name__)
 
@@ -50,15 +51,22 @@ class StoreReader:
     """`controller.interfaces.ListReader` over the store at `path`.
 
     `deliver` is called in the reader's thread, or in the caller's where the queue is overrun;
-    `earlier_passes` (list_key -> passes) is called in the reader's thread.
+    `earlier_passes` (list_key -> passes) and `taken_elsewhere` (which of these list keys another line
+    has released or on its belt) are called in the reader's thread.
     """
 
     def __init__(
-        self, path: Path, deliver: Deliver, earlier_passes: EarlierPassesOf = lambda _: ()
+        self,
+        path: Path,
+        deliver: Deliver,
+        earlier_passes: EarlierPassesOf = lambda _: (),
+        taken_elsewhere: TakenElsewhere = lambda _: frozenset(),
     ) -> None:
         self._path = path
         self._deliver = deliver
         self._earlier_passes = earlier_passes
+        self._taken_elsewhere = taken_elsewhere
+        self._taken: frozenset[str] = frozenset()
         self._questions: queue.Queue[LookUp | _Nudge] = queue.Queue(QUESTIONS_MAX)
         self._thread = threading.Thread(target=self._run, name="list-reader", daemon=True)
         self._connection: apsw.Connection | None = None
@@ -97,7 +105,8 @@ class StoreReader:
             self._deliver(_unavailable(request))
 
     def watch(self, list_keys: frozenset[str]) -> None:
-        """Deliver ListChanged for these lists from now on, and for no others.
+        """Deliver ListChanged for these lists from now on, and for no others but what a look-up finds
+        changed. That another line has the label, too, is such a change, told once.
 
         A change since the list was last delivered counts too, so that none falls in between.
         """
@@ -156,6 +165,10 @@ class StoreReader:
         with facts.snapshot(self._connected()) as store_seq:
             found = facts.facts_of_codes(self._connected(), request.codes)
         for each in found:
+            known = self._remembered.get(each.list_key)
+            if known is not None and known != each:
+                # Another parcel may rest on what it said before, and would never be told again.
+                self._deliver(ListChanged(store_seq, self._with_passes(each)))
             self._remember(each)
         return ListsAnswered(
             pass_no=request.pass_no,
@@ -179,14 +192,20 @@ class StoreReader:
         for list_key in sorted(changed):
             self._deliver_change(connection, list_key)
         self._watched = wanted
+        taken = self._taken_elsewhere(wanted)
+        for list_key in sorted(taken - self._taken):
+            self._deliver_change(connection, list_key, even_the_same=True)
+        self._taken = taken
 
-    def _deliver_change(self, connection: apsw.Connection, list_key: str) -> None:
+    def _deliver_change(
+        self, connection: apsw.Connection, list_key: str, even_the_same: bool = False
+    ) -> None:
         known = self._remembered.get(list_key)
         with facts.snapshot(connection) as store_seq:
             present = facts.facts_of_key(connection, list_key)
         if present is None and known is not None:  # another store stands there now
             present = replace(known, status=0, status_time="", goods=())
-        if present is None or present == known:
+        if present is None or (present == known and not even_the_same):
             return
         self._remember(present)
         self._deliver(ListChanged(store_seq, self._with_passes(present)))

@@ -95,6 +95,11 @@ def releases(status: int) -> bool:
     return status_of(status).standing is Standing.RELEASE
 
 
+def given_before(stand: Stand, app_time: str) -> bool:
+    """True if customs gave `stand` before the second of `app_time` (YYYYMMDDhhmmss)."""
+    return stand.return_time[:_SECONDS_DIGITS] < app_time
+
+
 def spoken_for_content(stand: Stand, changed: bool, app_time: str) -> Stand:
     """`stand` as it holds for the list's present content, declared at `app_time`.
 
@@ -102,5 +107,5 @@ def spoken_for_content(stand: Stand, changed: bool, app_time: str) -> Stand:
     does not carry over, the list has no receipt yet. Bad news carries over. A list that was never
     `changed` is not judged by its time, which comes from the declarant's own clock.
     """
-    outdated = changed and stand.return_time[:_SECONDS_DIGITS] < app_time
+    outdated = changed and given_before(stand, app_time)
     return NO_RECEIPT if outdated and releases(stand.status) else stand

@@ -13,6 +13,7 @@ from controller.declared_lists.joins import Names, Tie, speaks_for, tie
 from controller.declared_lists.receipts import (
     NO_RECEIPT,
     Stand,
+    given_before,
     releases,
     spoken_for_content,
     weight_of,
@@ -39,6 +40,10 @@ _RECEIPTS = _SHARING.format(
     columns=f"receipt_id, status, return_time, {NAME_COLUMNS}", table="receipts", limit=RECEIPTS_MAX
 )
 _LISTS = _SHARING.format(columns=_LIST_COLUMNS, table="live_lists", limit=LISTS_MAX)
+# A receipt that customs gave for a list stays that list's when it is deleted afterwards.
+_RIVALS = _SHARING.format(columns=_LIST_COLUMNS, table="lists", limit=LISTS_MAX)
+# The column `changed` of a list that was declared twice for one moment with different content.
+DISPUTED = 2
 _LIST = f"SELECT {_LIST_COLUMNS} FROM lists WHERE list_key = ?"
 
 
@@ -48,6 +53,7 @@ class StoredList:
     deleted: bool
     revision: int
     changed: bool
+    disputed: bool
     app_time: str
     names: Names
 
@@ -73,7 +79,15 @@ def find_list(connection: apsw.Connection, list_key: str) -> StoredList | None:
 
 def _stored_list(row: tuple[Any, ...]) -> StoredList:
     list_id, deleted, revision, changed, app_time, *names = row
-    return StoredList(list_id, bool(deleted), revision, bool(changed), app_time, Names(*names))
+    return StoredList(
+        list_id=list_id,
+        deleted=bool(deleted),
+        revision=revision,
+        changed=bool(changed),
+        disputed=changed == DISPUTED,
+        app_time=app_time,
+        names=Names(*names),
+    )
 
 
 def receipts_sharing(connection: apsw.Connection, names: Names) -> list[StoredReceipt]:
@@ -93,14 +107,21 @@ def settled(connection: apsw.Connection, declared: StoredList) -> Stand:
     about.sort(key=lambda receipt: weight_of(receipt.stand), reverse=True)
     for receipt in about:
         if not releases(receipt.stand.status) or (
-            not crowded and _may_release(connection, declared, receipt)
+            not crowded and not declared.disputed and _may_release(connection, declared, receipt)
         ):
             return spoken_for_content(receipt.stand, declared.changed, declared.app_time)
     return NO_RECEIPT
 
 
+def _could_be_meant(rival: StoredList, stand: Stand) -> bool:
+    """A live list, or one that was deleted only after customs had spoken."""
+    return not rival.deleted or given_before(stand, rival.app_time)
+
+
 def _may_release(connection: apsw.Connection, declared: StoredList, receipt: StoredReceipt) -> bool:
-    rivals = lists_sharing(connection, receipt.names)
+    names = receipt.names
+    rows = connection.execute(_RIVALS, (names.cop_no, names.pre_no, names.invt_no))
+    rivals = [rival for rival in map(_stored_list, rows) if _could_be_meant(rival, receipt.stand)]
     ids = [rival.list_id for rival in rivals]
     if declared.list_id not in ids:
         return False

@@ -149,7 +149,9 @@ class Store:
                 self._put_outdated(before, digest, declared, message_id)
                 return ListChange.OUTDATED
         revision = before.revision + 1 if before else 1
-        list_id = self._put_content(key, revision, declared, message_id)
+        # Two contents of one moment: nobody knows which of them customs answered to.
+        disputed = before is not None and not deletes and declared.app_time == before.app_time
+        list_id = self._put_content(key, revision, declared, message_id, disputed)
         self._put_revision(list_id, digest, revision, declared, message_id)
         names = _names_of(declared)
         changed = self._settle_around([names, before.names] if before else [names])
@@ -181,7 +183,7 @@ class Store:
         """Remember a content that came too late to count; it shows that the list was changed since."""
         self._put_revision(present.list_id, digest, 0, declared, message_id)
         self._connection.execute(
-            "UPDATE lists SET changed = 1 WHERE list_id = ?", (present.list_id,)
+            "UPDATE lists SET changed = max(changed, 1) WHERE list_id = ?", (present.list_id,)
         )
         self._log(self._settle_around([present.names]))
 
@@ -191,8 +193,18 @@ class Store:
         values = (list_id, digest, revision, declared.app_type, declared.app_time, message_id)
         self._connection.execute(_PUT_REVISION, values)
 
-    def _put_content(self, key: str, revision: int, declared: DeclaredList, message_id: int) -> int:
-        values = _list_values(declared, key, revision, message_id, self._salt)
+    def _put_content(
+        self, key: str, revision: int, declared: DeclaredList, message_id: int, disputed: bool
+    ) -> int:
+        changed = revision > 1 or declared.app_type is AppType.CHANGE
+        values = _list_values(
+            declared,
+            key,
+            revision,
+            message_id,
+            self._salt,
+            settle.DISPUTED if disputed else changed,
+        )
         list_id = int(self._connection.execute(_PUT_LIST, values).get)
         if revision > 1:
             self._connection.execute("DELETE FROM goods WHERE list_id = ?", (list_id,))
@@ -251,7 +263,7 @@ def _names_of(named: DeclaredList | Receipt) -> Names:
 
 
 def _list_values(
-    declared: DeclaredList, key: str, revision: int, message_id: int, salt: bytes
+    declared: DeclaredList, key: str, revision: int, message_id: int, salt: bytes, changed: int
 ) -> tuple[object, ...]:
     """Values in the order of _LIST_COLUMNS; the status is settled afterwards."""
     buyer_id = declared.buyer_id_number
@@ -260,7 +272,7 @@ def _list_values(
         "waybill": declared.logistics_no,
         "revision": revision,
         "deleted": declared.app_type is AppType.DELETE,
-        "changed": revision > 1 or declared.app_type is AppType.CHANGE,
+        "changed": changed,
         "status": 0,
         "status_time": "",
         "message_id": message_id,

@@ -21,6 +21,8 @@ from controller.journal.chain import Head, Record
 
 SUFFIX = ".journal"
 _NAME = re.compile(r"(\d{8})(?:-(\d+))?\.journal")
+# A corrupt file's name after recovery.py has set it aside.
+_ASIDE_NAME = re.compile(r"(\d{8}(?:-\d+)?\.journal)\.corrupt-\d+")
 _SQLITE_MIN = (3, 51, 3)
 _SYNCHRONOUS_FULL = 2
 _BUSY_MS = 2_000
@@ -86,12 +88,26 @@ def day_of(path: Path) -> str:
     return order_of(path)[0]
 
 
+def files_set_aside(directory: Path) -> list[Path]:
+    """Every corrupt file that was set aside, in the order of its records."""
+    aside = [path for path in directory.iterdir() if _ASIDE_NAME.fullmatch(path.name)]
+    return sorted(aside, key=lambda path: order_of(name_before(path)))
+
+
+def name_before(path: Path) -> Path:
+    """The name that a file had before it was set aside; its own if it never was."""
+    match = _ASIDE_NAME.fullmatch(path.name)
+    return path.with_name(match[1]) if match else path
+
+
 def next_path(directory: Path, day: str) -> Path:
-    """A name for a new file of `day` that sorts after all others.
+    """A name for a new file of `day` that sorts after all others, those set aside included: who follows
+    the files by name must not take a new one for one that he knows.
 
     A day before the newest file's takes the newest day: days only move forward, whatever the clock.
     """
-    files = journal_files(directory)
+    named = [*journal_files(directory), *map(name_before, files_set_aside(directory))]
+    files = sorted(named, key=order_of)
     if not files or day_of(files[-1]) < day:
         return directory / f"{day}{SUFFIX}"
     newest, number = order_of(files[-1])
@@ -136,11 +152,18 @@ class DayFile:
         for leftover in path.parent.glob("*.new*"):
             leftover.unlink()
         file = cls(unnamed, vfs)
-        file._db.execute(_TABLES)
-        file.write(records, notes)
-        # All of it must be in the database itself: a WAL file would not follow the new name.
-        file._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        file._db.close()
+        try:
+            file._db.execute(_TABLES)
+            file.write(records, notes)
+            # All of it must be in the database itself: a WAL file would not follow the new name.
+            file._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            file._db.close()
+        except apsw.Error:
+            file.close()
+            raise
+        for left_behind in (path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            # Of a file that was set aside (recovery.py): SQLite would take it for this one's.
+            left_behind.unlink(missing_ok=True)
         unnamed.rename(path)
         try:
             _sync_directory(path.parent)
@@ -192,8 +215,11 @@ def pin(path: Path) -> None:
             db.pragma("user_version", db.pragma("user_version") + 1)
         finally:
             db.close()
-    except (apsw.CorruptError, apsw.NotADBError, AssertionError):
+    except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, AssertionError):
         return  # whoever reads it will say what is wrong
+    except apsw.ReadOnlyError:
+        with path.open("r+b"):
+            return  # the disk would take it, so the file itself says so: its own header is damaged
     except apsw.Error as error:
         raise OSError(errno.EIO, f"the journal {path.name} cannot be written: {error}") from error
 

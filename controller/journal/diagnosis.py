@@ -22,6 +22,7 @@ class Damage(StrEnum):
     SIGNATURE = "signature"
     HEADER = "header"
     INDEX = "index"
+    TREE = "tree"
     SET_ASIDE = "set aside"
     UNREADABLE = "unreadable"
 

@@ -5,6 +5,7 @@ growing. Nothing here verifies (see verify.py) and nothing may open a file for w
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ READ_RECORDS_MAX = 1_000
 _BUSY_MS = 2_000
 SEQ_MAX = (1 << 63) - 1
 _COLUMNS = "SELECT journal_seq, at_ns, kind, body, hash FROM records"
+_TYPES = (int, int, int, bytes, bytes)
 
 
 class NotAJournal(ValueError):
@@ -57,7 +59,13 @@ class JournalReader:
         )
         # SQLite looks one row past the range unless the limit ends it: that row may be damaged.
         limit = max(0, min(limit, upto_seq - journal_seq))
-        return [Record(*row) for row in self.select(query, (journal_seq, upto_seq, limit))]
+        found = [self._record(row) for row in self.select(query, (journal_seq, upto_seq, limit))]
+        for record in found:
+            # A damaged page can lead back to records before it, without end.
+            if record.journal_seq <= journal_seq:
+                raise NotAJournal(f"{self.path.name}: the file leads in a circle at {journal_seq}")
+            journal_seq = record.journal_seq
+        return found
 
     def each(
         self, after_seq: int = 0, upto_seq: int = SEQ_MAX, chunk_records: int = READ_RECORDS_MAX
@@ -77,7 +85,7 @@ class JournalReader:
         chosen = f"AND kind IN ({','.join('?' * len(kinds))})" if kinds else ""
         query = f"{_COLUMNS} WHERE journal_seq <= ? {chosen} ORDER BY journal_seq DESC LIMIT 1"
         rows = self.select(query, (upto_seq, *kinds))
-        return Record(*rows[0]) if rows else None
+        return self._record(rows[0]) if rows else None
 
     def header(self) -> records.FileHeader:
         """The file's header, as it stands there. NotAJournal if the first record is none."""
@@ -95,8 +103,14 @@ class JournalReader:
         """The rows of one short query of this package."""
         try:
             return list(self._db.execute(query, bindings))
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             raise NotAJournal(f"{self.path.name} cannot be read: {error}") from error
+
+    def _record(self, row: tuple[Any, ...]) -> Record:
+        """One bit of a damaged page can make a text of a blob, or nothing of a number."""
+        if tuple(map(type, row)) != _TYPES:
+            raise NotAJournal(f"{self.path.name}: record {row[0]} has a field of another type")
+        return Record(*row)
 
 
 class Follower:
@@ -174,7 +188,9 @@ def _files(directory: Path) -> list[Path]:
 
 def _connect(path: Path, live: bool) -> apsw.Connection:
     log = path.with_name(path.name + "-wal")
-    written = live or (log.exists() and log.stat().st_size > 0)
+    written = live
+    with suppress(FileNotFoundError):  # its writer may be closing the file at this moment
+        written = written or log.stat().st_size > 0
     # SQLite may not make its lock file beside a file that it is told nobody writes.
     uri = f"file:{quote(str(path))}?mode=ro" + ("" if written else "&immutable=1")
     db = apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)

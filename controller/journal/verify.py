@@ -93,6 +93,7 @@ class _Walk:
         self._public_keys = public_keys
         self._kept_head = kept_head
         self._line = ""
+        self._kept_met = False
         self._passes: dict[tuple[str, int], tuple[int, int]] = {}
         self.records = 0
         self.head = GENESIS
@@ -109,6 +110,7 @@ class _Walk:
                     raise self._named(reader, record)
                 self._accept(record)
             self._check_index(reader)
+            self._check_tree(reader)
         finally:
             reader.close()
 
@@ -120,10 +122,13 @@ class _Walk:
                 f"the next file follows record {successor.previous_seq}, which is not the last here"
             )
             return Finding(file, cut, Damage.CUT, why)
-        if self._kept_head is not None and self._kept_head.journal_seq > self.head.journal_seq:
-            why = f"record {self._kept_head.journal_seq} was kept elsewhere and is missing here"
+        kept = self._kept_head
+        if kept is None or self._kept_met:
+            return None
+        why = f"record {kept.journal_seq} was kept elsewhere and is missing here"
+        if kept.journal_seq > self.head.journal_seq:
             return Finding(file, cut, Damage.CUT, why)
-        return None
+        return Finding(file, kept.journal_seq, Damage.DELETED, why)
 
     def _opened(self, reader: JournalReader) -> Iterator[Record]:
         """Check the header against the file before, then give the records after it."""
@@ -148,6 +153,7 @@ class _Walk:
         if first.journal_seq != before.journal_seq + 1 and not header.set_aside:
             raise _Bad(first.journal_seq, Damage.DELETED, "records before the header are missing")
         self._line = header.line
+        self._kept_met = self._kept_met or before == self._kept_head
         self.signed_seq = max(self.signed_seq, before.journal_seq)
         self._accept(first)
         return reader.each(first.journal_seq)
@@ -158,8 +164,11 @@ class _Walk:
         self.records += 1
         self.closed = False
         kept = self._kept_head
-        if kept and kept.journal_seq == record.journal_seq and kept.hash != record.hash:
-            raise _Bad(record.journal_seq, Damage.EDITED, "differs from the head kept elsewhere")
+        if kept and kept.journal_seq == record.journal_seq:
+            self._kept_met = True
+            if kept.hash != record.hash:
+                why = "differs from the head kept elsewhere"
+                raise _Bad(record.journal_seq, Damage.EDITED, why)
         try:
             content = decode(record)
         except WireError as error:
@@ -188,6 +197,9 @@ class _Walk:
 
     def _check_index(self, reader: JournalReader) -> None:
         rows = reader.select("SELECT list_key, pass_no, end, journal_seq FROM passes")
+        if any(tuple(map(type, row)) != (str, int, int, int) for row in rows):
+            why = "the index of passes holds something that no writer of ours stores"
+            raise _Bad(self.head.journal_seq, Damage.INDEX, why)
         found = {(row[0], row[1]): (row[2], row[3]) for row in rows}
         # A file that is being written may have gained rows since its last record was read.
         known = {key: row for key, row in found.items() if row[1] <= self.head.journal_seq}
@@ -195,6 +207,13 @@ class _Walk:
             if known.get(key) != self._passes.get(key) and key not in found.keys() - known.keys():
                 why = f"the index of passes disagrees with the records about {key[0]}"
                 raise _Bad(self.head.journal_seq, Damage.INDEX, why)
+
+    def _check_tree(self, reader: JournalReader) -> None:
+        """What leads to a record is not in the chain: a page above them that was changed hides some
+        from who looks them up, though all are there for who reads them in order."""
+        ((found,),) = reader.select("PRAGMA quick_check(1)")
+        if found != "ok":
+            raise _Bad(self.head.journal_seq, Damage.TREE, " ".join(str(found).split()))
 
     def _named(self, reader: JournalReader, bad: Record) -> _Bad:
         following = reader.after(bad.journal_seq, 2)

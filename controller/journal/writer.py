@@ -121,6 +121,9 @@ class JournalWriter:
 
     def reopen(self) -> None:
         """A supervisor says the disk is well. `on_durable` follows, or `on_failed` again."""
+        if self._overflowed or not self._thread.is_alive():
+            self._on_failed("The journal takes nothing more: restart the line.")
+            return
         self._reopen_wanted = True
         self._wake.set()
 

@@ -15,10 +15,14 @@ from controller.clock import SystemClock
 from controller.config import LineConfig
 from controller.core.events import (
     ClockRead,
+    Event,
     HostStarted,
     JournalFailed,
+    JournalRecovered,
+    LineRequested,
     RulesActivated,
 )
+from controller.core.snapshot import LineSnapshot
 from controller.core.units import NS_PER_S
 from controller.declared_lists.reader import StoreReader
 from controller.interfaces import PlcLink
@@ -26,8 +30,14 @@ from controller.journal.earlier_passes import EarlierPasses
 from controller.journal.keys import signing_key
 from controller.journal.writer import JournalWriter
 from controller.runtime.dispatch import Dispatcher
-from controller.runtime.line_socket import LineSocket
-from controller.runtime.start import file_header, keys_dir, recovered_core
+from controller.runtime.journal_word import JournalWord
+from controller.runtime.line_socket import Connection, LineSocket
+from controller.runtime.start import (
+    active_rules_text,
+    file_header,
+    keys_dir,
+    recovered_core,
+)
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +61,9 @@ class LineProcess:
         # word of the latched one, where 0 means none.
         self._session = secrets.randbits(16) << 16 | (secrets.randbelow(0xFFFF) + 1)
         self.core, self._recovered = recovered_core(config)
+        # A restart is no supervisor's word.
+        self._journal_doubted = not self.core.state.journal_ok
+        self._rules_text = active_rules_text(config, self.core)
         self._journal = JournalWriter(
             config.journal_dir,
             config.line.name,
@@ -60,12 +73,17 @@ class LineProcess:
             on_failed=self._from_thread(self._failed),
         )
         self.link = make_link(config, self._clock, self._session)
+        passes = EarlierPasses(config.journal_dir, lines_dir=config.journal_dir.parent)
         self._lists = StoreReader(
             config.lists_db,
             self._from_thread(self._dispatch),
-            EarlierPasses(config.journal_dir).of,
+            passes.of,
+            passes.taken_elsewhere,
         )
-        self._socket = LineSocket(config.line_socket, self._dispatch, self._lists.wake)
+        self._word = JournalWord(self._journal.reopen, self._dispatch, self._snapshot)
+        self._socket = LineSocket(
+            config.line_socket, self._told, self._lists.wake, self._supervised
+        )
         self._dispatcher = Dispatcher(
             self.core,
             self._clock,
@@ -91,7 +109,7 @@ class LineProcess:
                 link = tasks.create_task(self.link.run(self._dispatch))
                 pages = tasks.create_task(self._show_pages())
                 house = tasks.create_task(self._keep_house())
-                notify.ready(f"session {self._session}")
+                notify.ready(f"session {self._session}{self._rules_differ()}")
                 await stop.wait()
                 for task in (link, pages, house):
                     task.cancel()
@@ -109,25 +127,56 @@ class LineProcess:
         """What the core must know before anything else happens."""
         self._dispatch(HostStarted(self._session, self._version))
         self._read_clock()
-        if self.core.state.rule_versions[-1].rules_id != self._config.rules_id:
-            config = self._config
-            rules = RulesActivated(
-                config.rules_id, config.rules_text, config.rules, who="start of the line process"
-            )
-            self._dispatch(rules)
         if self._recovered.set_aside:
             names = ", ".join(aside.path.name for aside in self._recovered.set_aside)
             self._dispatch(JournalFailed(f"journals set aside: {names}"))
+        elif self._journal_doubted:
+            self._dispatch(
+                JournalFailed("failed before this start, and no supervisor's word since")
+            )
+
+    def _rules_differ(self) -> str:
+        """What was activated outlives a restart; line.toml's file is for a line's first start."""
+        active, config = self.core.state.rule_versions[-1].rules_id, self._config
+        if active == config.rules_id:
+            return ""
+        file = config.paths.rules_file.name
+        log.warning("rules %s are active; those in %s, %s, are not", active, file, config.rules_id)
+        return f"; {file} is not the active rules {active[:12]}: see `parcelgate rules`"
+
+    def _told(self, event: Event) -> None:
+        """An event from the socket. New rules begin a journal file, so that its header names them."""
+        self._dispatch(event)
+        if isinstance(event, RulesActivated):
+            log.info("rules %s activated by %s", event.rules_id, event.who)
+            self._rules_text = event.text
+            self.begin_file()
 
     def _dispatch(self, event: Any) -> None:
         self._dispatcher.dispatch(event)
 
     def _durable(self, journal_seq: int) -> None:
         self._dispatcher.durable(journal_seq)
+        self._word.durable()
 
     def _failed(self, why: str) -> None:
         log.error("%s", why)
         self._dispatcher.dispatch(JournalFailed(why))
+        self._word.failed(why)
+
+    def _supervised(
+        self, message: LineRequested | JournalRecovered, connection: Connection
+    ) -> None:
+        """What a supervisor says at this machine; he is told what came of it."""
+        log.warning("%s", message)
+        if isinstance(message, JournalRecovered):
+            self._word.given(message, connection)
+        else:
+            self._dispatch(message)
+            connection.answer(self._snapshot())
+
+    def _snapshot(self) -> LineSnapshot:
+        return self.core.snapshot(self._clock.monotonic_ns())
 
     def _from_thread(self, call: Callable[..., None]) -> Callable[..., None]:
         """`call` on the loop, from a thread that may outlive it by a moment."""
@@ -156,7 +205,7 @@ class LineProcess:
     async def _show_pages(self) -> None:
         while True:
             await asyncio.sleep(SNAPSHOT_PERIOD_S)
-            self._socket.show(lambda: self.core.snapshot(self._clock.monotonic_ns()))
+            self._socket.show(self._snapshot)
 
     async def _keep_house(self) -> None:
         """Day change, clock, watchdog."""
@@ -179,5 +228,7 @@ class LineProcess:
     def begin_file(self) -> None:
         """A journal file begins with the whole state, so that it replays alone. Days only move on."""
         self._day = max(self._clock.utc_day(), self._recovered.day)
-        header = file_header(self._config, self.core, self._version, self._clock.utc_ns())
+        header = file_header(
+            self._config, self.core, self._rules_text, self._version, self._clock.utc_ns()
+        )
         self._journal.begin_file(self._clock.monotonic_ns(), self._day, header)

@@ -8,16 +8,23 @@ vision worker that lets its buffer fill is cut off, which the core learns as Vis
 import asyncio
 import logging
 import os
+import socket
+import struct
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from controller import wire
+from controller.config import ConfigError
+from controller.config.activation import check_activation
 from controller.core.commands import TellVision
 from controller.core.events import (
     Event,
+    JournalRecovered,
     LineRequested,
     PictureFindings,
+    RulesActivated,
     VisionDown,
     VisionUp,
 )
@@ -34,7 +41,11 @@ _MAY_SEND: dict[str, tuple[type, ...]] = {
     "vision": (VisionUp, VisionDown, PictureFindings),
     "api": (LineRequested,),
     "intake": (wire.ListsImported,),
+    "supervisor": (RulesActivated, LineRequested, JournalRecovered),
 }
+WHO_CHARACTERS_MAX = 100
+# struct ucred: pid, uid, gid.
+_PEER = struct.Struct("3i")
 
 
 class Connection:
@@ -44,7 +55,22 @@ class Connection:
         self.role = hello.role
         self.source = hello.source
         self.source_up = False
+        self.uid = _uid_of(writer)
         self._writer = writer
+
+    @property
+    def connected(self) -> bool:
+        """False once the client has hung up."""
+        return not self._writer.transport.is_closing()
+
+    def answer(self, message: LineSnapshot) -> None:
+        """To a supervisor: done, and this is the line now."""
+        self.offer(wire.encode_frame(message))
+
+    def refuse(self, why: str) -> None:
+        """Say why and close."""
+        self.offer(wire.encode_frame(wire.Refused(why)))
+        self._writer.close()
 
     def offer(self, frame: bytes) -> bool:
         """Send if the client reads what it is sent; False and nothing sent otherwise."""
@@ -57,15 +83,29 @@ class Connection:
         self._writer.transport.abort()
 
 
+_Signed = TypeVar("_Signed", bound=LineRequested | JournalRecovered | RulesActivated)
+Supervise = Callable[[LineRequested | JournalRecovered, Connection], None]
+
+
+def _nobody(_: LineRequested | JournalRecovered, connection: Connection) -> None:
+    connection.refuse("this line takes no supervisor's word")
+
+
 class LineSocket:
-    """Serves `path`; `deliver` takes events, `wake_lists` is called for ListsImported."""
+    """Serves `path`; `deliver` takes events, `wake_lists` is called for ListsImported, `supervise`
+    for what a supervisor asks, which it answers."""
 
     def __init__(
-        self, path: Path, deliver: Callable[[Event], None], wake_lists: Callable[[], None]
+        self,
+        path: Path,
+        deliver: Callable[[Event], None],
+        wake_lists: Callable[[], None],
+        supervise: Supervise = _nobody,
     ) -> None:
         self._path = path
         self._deliver = deliver
         self._wake_lists = wake_lists
+        self._supervise = supervise
         self._connections: set[Connection] = set()
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -134,6 +174,8 @@ class LineSocket:
         if len(self._connections) >= CONNECTIONS_MAX:
             raise wire.WireError(f"{CONNECTIONS_MAX} clients are connected already")
         connection = Connection(message, writer)
+        if message.role == "supervisor" and connection.uid not in (0, os.geteuid()):
+            raise wire.WireError("only root and the line's own user speak as a supervisor")
         self._connections.add(connection)
         return connection
 
@@ -147,9 +189,38 @@ class LineSocket:
             if message.source != connection.source:
                 raise wire.WireError(f"worker {connection.source} spoke for {message.source}")
             connection.source_up = not isinstance(message, VisionDown)
+        if isinstance(message, LineRequested | JournalRecovered) and connection.role != "api":
+            self._supervise(_signed(message, connection.uid), connection)
+            return
+        if isinstance(message, RulesActivated):
+            _check_rules(message)
+            message = _signed(message, connection.uid)
         self._deliver(cast(Event, message))
 
     def _farewell(self, connection: Connection) -> None:
         self._connections.discard(connection)
         if connection.source_up:
             self._deliver(VisionDown(connection.source, source_silent=False))
+
+
+def _uid_of(writer: asyncio.StreamWriter) -> int:
+    """The user at the other end, as the kernel knows him."""
+    peer: socket.socket = writer.get_extra_info("socket")
+    uid: int = _PEER.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))[1]
+    return uid
+
+
+def _signed(message: _Signed, uid: int) -> _Signed:
+    """With the user beside the name that he gives."""
+    who = message.who.strip()
+    if not who or len(who) > WHO_CHARACTERS_MAX or not who.isprintable():
+        raise wire.WireError(f"a name of 1 to {WHO_CHARACTERS_MAX} printable characters is needed")
+    return replace(message, who=f"{who} (uid {uid})")
+
+
+def _check_rules(event: RulesActivated) -> None:
+    """WireError, in the words of the one who checks, unless the rules are what their text says."""
+    try:
+        check_activation(event)
+    except ConfigError as error:
+        raise wire.WireError(str(error)) from error

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -55,6 +56,8 @@ class ModbusUrl:
 class ModbusTarget:
     """`Wire` over Modbus TCP."""
 
+    has_rows = True
+
     def __init__(self, wire: ModbusWire, clock: Clock, base_address: int) -> None:
         self._wire = wire
         self._clock = clock
@@ -66,14 +69,14 @@ class ModbusTarget:
         for at in range(0, run.count, m.FC3_REGISTERS_MAX):
             count = min(m.FC3_REGISTERS_MAX, run.count - at)
             part = RegisterRun(run.address + at, count)
-            got = await self._ask(lambda part=part: self._wire.read(part))
+            got = await self._ask(partial(self._wire.read, part))
             words += got or []
         return words
 
     async def write(self, address: int, words: Sequence[int]) -> None:
         for at in range(0, len(words), m.FC16_REGISTERS_MAX):
             part = words[at : at + m.FC16_REGISTERS_MAX]
-            await self._ask(lambda at=at, part=part: self._wire.write(address + at, part))
+            await self._ask(partial(self._wire.write, address + at, part))
 
     async def refuses(self, address: int, words: Sequence[int]) -> bool:
         try:
@@ -112,14 +115,10 @@ class ModbusTarget:
 @asynccontextmanager
 async def modbus_target(url: ModbusUrl, clock: Clock) -> AsyncIterator[ModbusTarget]:
     """A connected wire, closed on leaving. WireLost if it cannot connect."""
-    connection = connected_wire(
-        url.host, url.port, clock, device_id=url.device_id, base_address=url.base_address
-    )
     try:
-        wire = await connection.__aenter__()
+        async with connected_wire(
+            url.host, url.port, clock, device_id=url.device_id, base_address=url.base_address
+        ) as wire:
+            yield ModbusTarget(wire, clock, url.base_address)
     except ExchangeFault as fault:
         raise WireLost(f"{fault}") from fault
-    try:
-        yield ModbusTarget(wire, clock, url.base_address)
-    finally:
-        await connection.__aexit__(None, None, None)

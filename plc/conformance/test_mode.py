@@ -1,4 +1,4 @@
-"""The PLC's test mode as data: docs/plc-interface.md section 8 is written from this file.
+"""The PLC's test mode as data: docs/plc-interface.md section 7 is written from this file.
 
 In test mode, which is switched on at the PLC and never over the wire, the PLC drives no output and its
 inputs (encoder, eyes, gate feedback) come from a simulation; everything behind the inputs is the

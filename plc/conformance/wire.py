@@ -29,6 +29,10 @@ class WireLost(Exception):
 class Wire(Protocol):
     """One open connection to one PLC. Every method raises WireLost if the PLC does not answer."""
 
+    @property
+    def has_rows(self) -> bool:
+        """The PLC has the rows of block D; false where it takes decisions by method only."""
+
     async def read(self, run: RegisterRun) -> list[int]:
         """The registers of `run`, which lies within one block or is H, P and E together."""
 

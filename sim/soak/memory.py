@@ -51,8 +51,11 @@ class MemoryLog:
             with suppress(OSError, IndexError):
                 if pid is not None:
                     pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]
-                    life = self._lives.setdefault((name, pid), [])
-                    life.append((at_ns, int(pages) * _PAGE_BYTES))
+                    self.note(name, pid, at_ns, int(pages) * _PAGE_BYTES)
+
+    def note(self, name: str, pid: int, at_ns: int, size_bytes: int) -> None:
+        """One look at one life."""
+        self._lives.setdefault((name, pid), []).append((at_ns, size_bytes))
 
     def growth(self, from_ns: int) -> dict[str, Growth | None]:
         """By process, from `from_ns` on; None where no life was long enough to tell."""

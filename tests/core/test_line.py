@@ -74,6 +74,15 @@ def test_an_earlier_hold_may_come_again() -> None:
 
 
 @pytest.mark.parametrize(
+    ("loops", "destination"), [(2, Destination.RELEASE), (3, Destination.HOLD)]
+)
+def test_at_most_two_loops(loops: int, destination: Destination) -> None:
+    earlier = tuple(e.EarlierPass(-n, PassEnd.RECIRCULATED) for n in range(1, loops + 1))
+    line = Line(lists={"W1": (facts(earlier_passes=earlier),)})
+    assert line.until_verdict(100, 1).destination is destination
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"metal_area_mm2": 101}, Reason.UNDECLARED_METAL),

@@ -1,13 +1,13 @@
-"""An SQLite file system over the machine's own that can be told to fail."""
-
-from typing import Any
+"""A disk of sim/torture that fails on order."""
 
 import apsw
+
+from sim.torture.disk import Handle, Trouble, TroubledDisk
 
 NAME = "faulty"
 
 
-class FaultyDisk(apsw.VFS):
+class FaultyDisk(Trouble):
     """Real files. `room_bytes` is what may still be written, None for no limit; after `good_syncs`
     more syncs, `fail_syncs` fail though the writes went in; `fail_writes` makes every write fail."""
 
@@ -16,31 +16,22 @@ class FaultyDisk(apsw.VFS):
         self.good_syncs = 0
         self.fail_syncs = 0
         self.fail_writes = False
-        super().__init__(NAME, base="")
+        self._disk = TroubledDisk(NAME, self)
 
-    def xOpen(self, name: Any, flags: list[int]) -> "FaultyFile":
-        return FaultyFile(self, name, flags)
+    def unregister(self) -> None:
+        self._disk.unregister()
 
-
-class FaultyFile(apsw.VFSFile):
-    def __init__(self, disk: FaultyDisk, name: Any, flags: list[int]) -> None:
-        self._disk = disk
-        super().__init__("", name, flags)
-
-    def xWrite(self, data: bytes, offset: int) -> None:
-        disk = self._disk
-        if disk.fail_writes:
+    def writing(self, file: Handle, data: bytes, offset: int) -> None:
+        if self.fail_writes:
             raise apsw.IOError("no write reaches the disk")
-        if disk.room_bytes is not None:
-            if len(data) > disk.room_bytes:
+        if self.room_bytes is not None:
+            if len(data) > self.room_bytes:
                 raise apsw.FullError("no room")
-            disk.room_bytes -= len(data)
-        super().xWrite(data, offset)
+            self.room_bytes -= len(data)
 
-    def xSync(self, flags: int) -> None:
-        if self._disk.good_syncs:
-            self._disk.good_syncs -= 1
-        elif self._disk.fail_syncs:
-            self._disk.fail_syncs -= 1
+    def syncing(self, file: Handle) -> None:
+        if self.good_syncs:
+            self.good_syncs -= 1
+        elif self.fail_syncs:
+            self.fail_syncs -= 1
             raise apsw.IOError("the disk did not confirm")
-        super().xSync(flags)

@@ -194,6 +194,10 @@ def test_waiting_records_are_bounded(
     line.heard.failed(times=2)
     assert any("too long" in why for why in line.heard.failures)
     assert line.writer._batcher.waiting_bytes < 60_000
+    disk.fail_writes = False
+    line.writer.reopen()  # what was dropped is gone: no word makes it good
+    line.heard.failed(times=3)
+    assert "restart the line" in line.heard.failures[-1]
     assert not line.writer.close()
 
 

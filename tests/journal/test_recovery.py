@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from controller.journal.chain import FIRST_START
-from controller.journal.day_file import JournalBusy
+from controller.journal.day_file import JournalBusy, journal_files
 from controller.journal.keys import PublicKeys
 from controller.journal.reader import JournalReader, read_directory
 from controller.journal.recovery import SEQ_STEP_AFTER_LOSS, recover
@@ -94,6 +94,8 @@ def test_damage_ends_the_good_part_and_the_chain_goes_on_from_there(tmp_path: Pa
     line = Line(tmp_path, found.start, restored(found))
     line.begin()
     assert line.writer.close()
+    (path,) = journal_files(tmp_path)
+    assert path.name == f"{DAY}-2.journal"  # who follows by name sees that it is another file
     assert JournalReader(path).header().set_aside == (aside.path.name,)
     assert verify(path, PUBLIC).ok
     assert recover(tmp_path, PUBLIC).set_aside == ()

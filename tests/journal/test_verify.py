@@ -14,7 +14,7 @@ from controller.journal import records as journal_records
 from controller.journal.chain import Draft, Head, Record, seal
 from controller.journal.diagnosis import Damage
 from controller.journal.keys import key_id
-from controller.journal.reader import JournalReader, decode, read_directory
+from controller.journal.reader import JournalReader, NotAJournal, decode, read_directory
 from controller.journal.verify import VerifyReport, verify
 from tests.journal.story import KEY, LINE, PUBLIC, Line, recorded_day
 
@@ -278,3 +278,31 @@ def test_a_file_that_is_being_written_holds(tmp_path: Path) -> None:
         report = verify(tmp_path, PUBLIC)
         assert report.ok, report.first_bad
     line.writer.close()
+
+
+def test_a_head_kept_from_before_the_first_file_is_missed(tmp_path: Path) -> None:
+    first, second, _ = two_days(tmp_path)
+    inside = JournalReader(first).after(0)[10].head
+    assert verify(tmp_path, PUBLIC, inside).ok
+    border = verify(first, PUBLIC).head
+    first.unlink()
+    assert verify(tmp_path, PUBLIC, border).ok  # the next header names it: an old file was put away
+    assert found(verify(tmp_path, PUBLIC, inside)) == (Damage.DELETED, inside.journal_seq)
+    assert found(verify(second, PUBLIC, inside)) == (Damage.DELETED, inside.journal_seq)
+
+
+def test_a_tree_that_hides_a_record_from_who_looks_it_up_is_found(tmp_path: Path) -> None:
+    """Every record is there and fits, but a page above them leads past some."""
+    path = recorded_day(tmp_path, parcels=60)
+    content = bytearray(path.read_bytes())
+    root = 4_096  # page 2, the root of the records
+    assert content[root] == 5, "an interior page of a table"
+    cell = root + int.from_bytes(content[root + 12 : root + 14], "big")
+    content[cell + 4] += 5  # the highest number in the first page below
+    path.write_bytes(content)
+    assert len(list(read_directory(tmp_path))) == 484
+    reader = JournalReader(path)
+    with pytest.raises(NotAJournal):
+        assert all(reader.after(n - 1, 1, n) for n in range(1, 485))
+    reader.close()
+    assert found(verify(path, PUBLIC))[0] is Damage.TREE

@@ -88,7 +88,7 @@ def _judge(
     )
 
 
-def _table(result: ChaosResult) -> str:
+def table_of(result: ChaosResult) -> str:
     times = result.commit_to_delivery_ns
     rows: list[tuple[str, object]] = [
         ("records delivered", result.records),
@@ -126,7 +126,7 @@ def main() -> int:
             print(f"no C PLC: {binary}")
             return 2
         result = asyncio.run(chaos(binary, **vars(arguments)))
-    print(_table(result))
+    print(table_of(result))
     return 0 if result.clean else 1
 
 

@@ -23,6 +23,7 @@ from controller.core.events import (
 )
 from controller.core.vocabulary import Destination, LinkFault
 from plc.modbus_link import ModbusLink
+from plc.polled_link import PolledLink
 
 SESSION = 0x0BAD_CAFE
 
@@ -32,7 +33,7 @@ class Host:
     """What was delivered, in order, and when. `decides`: release every parcel on its
     first record, hold every fifth on its tenth."""
 
-    link: ModbusLink
+    link: PolledLink
     acknowledge_every: int = 1
     decides: bool = False
     events: list[Event] = field(default_factory=list)

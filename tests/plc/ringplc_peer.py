@@ -24,8 +24,8 @@ RECORDS_A_PARCEL = 13
 _U32 = 0xFFFF_FFFF
 
 
-def build(folder: Path) -> Path | str:
-    """The compiled ringplc, or the reason why there is none."""
+def build(folder: Path, name: str = "ringplc") -> Path | str:
+    """`name`.c of this folder, compiled, or the reason why there is none."""
     for tool in ("gcc", "pkg-config"):
         if shutil.which(tool) is None:
             return f"{tool} is not installed"
@@ -34,8 +34,8 @@ def build(folder: Path) -> Path | str:
     )
     if flags.returncode:
         return "libmodbus (libmodbus-dev) is not installed"
-    binary = folder / "ringplc"
-    source = Path(__file__).with_name("ringplc.c")
+    binary = folder / name
+    source = Path(__file__).with_name(f"{name}.c")
     subprocess.run(
         ["gcc", "-Wall", "-Wextra", "-Werror", "-O1", "-o", str(binary), str(source)]
         + [*flags.stdout.split(), "-lpthread"],

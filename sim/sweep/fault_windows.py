@@ -1,0 +1,99 @@
+"""When faults were in force, their aftermath included, so that the judge is fair to what they caused.
+
+A window closes when its fault has ended, the line runs again, and the belt has moved far enough that
+what came in during the fault has been replaced and the X-ray has proved itself again.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from controller.core.units import NS_PER_MS
+from controller.core.vocabulary import LineState
+from sim.belt import NM_PER_MM
+from sim.sweep.faults import FAULTS
+from sim.truth import FaultKind, FaultWindow
+
+if TYPE_CHECKING:
+    from sim.sweep.run import Run
+
+# Three parcels' pitch: two that prove the X-ray again and the one that was just coming in.
+AFTERMATH_NM = 4_000 * NM_PER_MM
+LOOK_NS = 200 * NS_PER_MS
+
+
+@dataclass(slots=True)
+class Window:
+    """`end` says that the fault itself is over. `kinds` is what it makes true."""
+
+    kinds: tuple[FaultKind, ...]
+    from_ns: int
+    ended: bool = False
+    clear_nm: int = -1
+    to_ns: int = -1
+
+    def end(self) -> None:
+        self.ended = True
+
+
+class Windows:
+    """Plans the injections and keeps their windows."""
+
+    def __init__(self, run: "Run") -> None:
+        self._run = run
+        self._windows: list[Window] = []
+        self._looking = False
+
+    def plan_all(self) -> None:
+        """Put every injection of the plan on the agenda."""
+        for injection in self._run.plan.injections:
+            fault = FAULTS[injection.name]
+            begin = partial(fault.begin, self._run, Random(injection.seed), injection.name)
+            self._run.agenda.at(injection.at_ms * NS_PER_MS, begin)
+
+    def open(self, *kinds: FaultKind) -> Window:
+        """A fault begins now; call `end` on the answer when it is over."""
+        window = Window(kinds, self._run.agenda.now_ns)
+        self._windows.append(window)
+        if not self._looking:
+            self._looking = True
+            self._run.agenda.after(LOOK_NS, self._look)
+        return window
+
+    def open_for(self, for_ms: int, *kinds: FaultKind) -> Window:
+        window = self.open(*kinds)
+        self._run.agenda.after(for_ms * NS_PER_MS, window.end)
+        return window
+
+    @property
+    def last_closed_ns(self) -> int:
+        """When the last window closed; the time now if one is open."""
+        if any(window.to_ns < 0 for window in self._windows):
+            return self._run.agenda.now_ns
+        return max((window.to_ns for window in self._windows), default=0)
+
+    def all(self) -> tuple[FaultWindow, ...]:
+        """Every window; one still open lasts until now."""
+        now_ns = self._run.agenda.now_ns
+        return tuple(
+            FaultWindow(kind, window.from_ns, window.to_ns if window.to_ns >= 0 else now_ns)
+            for window in self._windows
+            for kind in window.kinds
+        )
+
+    def _look(self) -> None:
+        run = self._run
+        travel_nm = run.plant.world.belt.travel_nm
+        core = run.host.core
+        runs = core is not None and core.state.state is LineState.EXECUTE
+        still_open = [window for window in self._windows if window.to_ns < 0]
+        for window in still_open:
+            if window.clear_nm < 0:
+                if window.ended and runs and core is not None and core.state.xray.up:
+                    window.clear_nm = travel_nm + AFTERMATH_NM
+            elif travel_nm >= window.clear_nm:
+                window.to_ns = run.agenda.now_ns
+        self._looking = bool(still_open)
+        if still_open:
+            run.agenda.after(LOOK_NS, self._look)

@@ -1,0 +1,223 @@
+"""Faults of what the sensors say: codes, weights, dimensions, pictures.
+
+A distortion sits between the plant and the PLC's inputs for one telegram, or a few, and then leaves.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING
+
+from controller.core.units import NS_PER_MS
+from sim.plc_io import CodeSeen, PlcInputs, ScaleReading
+from sim.sweep.virtual_vision import PictureFault
+from sim.truth import FaultKind
+
+if TYPE_CHECKING:
+    from sim.sweep.run import Run
+
+Codes = tuple[CodeSeen, ...]
+# From the sensor's telegram back to the parcel's induct, and on to its lane.
+PASS_MS = 6_500
+_WAIT_MS = 4_000
+
+
+def _distort(
+    run: "Run", name: str, change: Callable[[PlcInputs], PlcInputs | None], times: int = 1
+) -> None:
+    """Apply `change` to the next inputs that it answers, `times` times; None leaves them alone."""
+    window = run.windows.open(FaultKind.SENSORS)
+    count = run.once(name)
+    left = [times]
+
+    def distortion(inputs: PlcInputs) -> PlcInputs:
+        changed = change(inputs)
+        if changed is None:
+            return inputs
+        count()
+        left[0] -= 1
+        if left[0] == 0:
+            over()
+        return changed
+
+    def over() -> None:
+        if distortion in run.plant.distortions:
+            run.plant.distortions.remove(distortion)
+            # what the body lacks stays true until it is in its lane
+            run.agenda.after(PASS_MS * NS_PER_MS, window.end)
+
+    run.plant.distortions.append(distortion)
+    run.agenda.after(_WAIT_MS * NS_PER_MS, over)
+
+
+def _first_code(inputs: PlcInputs) -> CodeSeen | None:
+    return next((code for code in inputs.codes if code.text), None)
+
+
+def lost_scan(run: "Run", rng: Random, name: str) -> None:
+    """The scanner's telegram is lost altogether."""
+    _distort(run, name, lambda i: i._replace(codes=()) if i.codes else None, rng.randint(1, 4))
+
+
+def no_read(run: "Run", rng: Random, name: str) -> None:
+    """The scanner says that it read nothing."""
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        code = _first_code(inputs)
+        if code is None:
+            return None
+        return inputs._replace(codes=(replace(code, code_no=0, symbology=0, text=""),))
+
+    _distort(run, name, change, rng.randint(1, 4))
+
+
+def duplicate_scan(run: "Run", rng: Random, name: str) -> None:
+    """The same telegram again, 1 to 500 ms later."""
+    late: list[tuple[int, Codes]] = []
+    again_ms = rng.randrange(1, 500)
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        due = [codes for due_ns, codes in late if due_ns <= run.agenda.now_ns]
+        if due:
+            late.clear()
+            return inputs._replace(codes=inputs.codes + due[0])
+        if inputs.codes and not late:
+            late.append((run.agenda.now_ns + again_ms * NS_PER_MS, inputs.codes))
+        return None
+
+    _distort(run, name, change, rng.randint(1, 3))
+
+
+def late_scan(run: "Run", rng: Random, name: str) -> None:
+    """A telegram comes up to two seconds late, after the next body's too."""
+    late: list[tuple[int, Codes]] = []
+    late_ms = rng.randrange(50, 2_000)
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        due = [codes for due_ns, codes in late if due_ns <= run.agenda.now_ns]
+        if due:
+            late.clear()
+            return inputs._replace(codes=inputs.codes + due[0])
+        if inputs.codes and not late:
+            late.append((run.agenda.now_ns + late_ms * NS_PER_MS, inputs.codes))
+            return inputs._replace(codes=())
+        return None
+
+    _distort(run, name, change, 2)
+
+
+def two_codes(run: "Run", rng: Random, name: str) -> None:
+    """Another code on the same body: of a declared list, or of none."""
+    declared = [item.waybill for item in run.work.declarations]
+    other = rng.choice((rng.choice(declared), "NOBODYS-CODE-1"))
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        code = _first_code(inputs)
+        if code is None or code.text == other:
+            return None
+        second = replace(code, code_no=code.code_no + 1, text=other)
+        return inputs._replace(codes=(*inputs.codes, second))
+
+    _distort(run, name, change)
+
+
+def neighbours_code(run: "Run", rng: Random, name: str) -> None:
+    """A body is read as the one before it: the same list twice on the belt."""
+    before: list[str] = []
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        code = _first_code(inputs)
+        if code is None:
+            return None
+        if not before or before[0] == code.text:
+            before[:] = [code.text]
+            return None
+        return inputs._replace(codes=(replace(code, text=before[0]),))
+
+    _distort(run, name, change)
+
+
+# --- scale and dimensioner ------------------------------------------------------------------------
+
+
+def _weight(
+    run: "Run", rng: Random, name: str, change: Callable[[ScaleReading], tuple[ScaleReading, ...]]
+) -> None:
+    def changed(inputs: PlcInputs) -> PlcInputs | None:
+        if not inputs.weights:
+            return None
+        weights = tuple(new for reading in inputs.weights for new in change(reading))
+        return inputs._replace(weights=weights)
+
+    _distort(run, name, changed, rng.randint(1, 4))
+
+
+def no_weight(run: "Run", rng: Random, name: str) -> None:
+    _weight(run, rng, name, lambda reading: ())
+
+
+def zero_weight(run: "Run", rng: Random, name: str) -> None:
+    _weight(run, rng, name, lambda reading: (replace(reading, weight_mg=0),))
+
+
+def stuck_scale(run: "Run", rng: Random, name: str) -> None:
+    """The last answer again and again, counter included."""
+    held: list[ScaleReading] = []
+
+    def change(reading: ScaleReading) -> tuple[ScaleReading, ...]:
+        if not held:
+            held.append(reading)
+        last = held[0]
+        number, zero_mg = last.measurement_no, last.zero_mg
+        stuck = replace(reading, weight_mg=last.weight_mg, zero_mg=zero_mg, measurement_no=number)
+        return (stuck,)
+
+    _weight(run, rng, name, change)
+
+
+def scale_residue(run: "Run", rng: Random, name: str) -> None:
+    """Something lies on the scale: it does not return to zero."""
+    residue_mg = rng.randrange(25_000, 2_000_000, 1_000)
+
+    def change(reading: ScaleReading) -> tuple[ScaleReading, ...]:
+        loaded = replace(reading, weight_mg=reading.weight_mg + residue_mg)
+        return (replace(loaded, zero_mg=reading.zero_mg + residue_mg),)
+
+    _weight(run, rng, name, change)
+
+
+def no_dimensions(run: "Run", rng: Random, name: str) -> None:
+    """Lost, or said to be not measurable."""
+    lost = rng.random() < 0.5
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        if not inputs.dimensions:
+            return None
+        unsure = tuple(replace(box, measurable=False) for box in inputs.dimensions)
+        return inputs._replace(dimensions=() if lost else unsure)
+
+    _distort(run, name, change, rng.randint(1, 4))
+
+
+# --- pictures -------------------------------------------------------------------------------------
+
+
+def picture(fault_name: str) -> Callable[["Run", Random, str], None]:
+    """The next picture, or a few, suffer this; a shift goes on for several."""
+    fault = PictureFault[fault_name]
+
+    def begin(run: "Run", rng: Random, name: str) -> None:
+        window = run.windows.open(FaultKind.XRAY, FaultKind.PICTURES)
+        count = run.once(name)
+        times = rng.randint(1, 4)
+        left = [times]
+
+        def happened() -> None:
+            count()
+            left[0] -= 1
+            if left[0] == 0:
+                run.agenda.after(PASS_MS * NS_PER_MS, window.end)
+
+        run.vision.faulty.extend((fault, happened) for _ in range(times))
+
+    return begin

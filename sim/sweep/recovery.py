@@ -1,0 +1,39 @@
+"""What a starting host takes from a virtual disk: `controller.journal.recovery` around its own walk."""
+
+from pathlib import Path
+
+from controller.journal.chain import GENESIS, Head, Start
+from controller.journal.keys import PublicKeys
+from controller.journal.reader import NotAJournal
+from controller.journal.recovery import SEQ_STEP_AFTER_LOSS, Recovered, SetAside, usable_part
+from controller.wire import WireError
+from sim.virtual_disk import VirtualDisk, VirtualFile
+
+
+def recover(disk: VirtualDisk, public_keys: PublicKeys) -> Recovered:
+    """As `controller.journal.recovery.recover`: the newest file that holds, the others set aside."""
+    set_aside: list[SetAside] = []
+    for file in reversed(disk.files):
+        if file.set_aside:
+            continue
+        try:
+            header, head, state, events, problem = usable_part(file, public_keys)
+        except (NotAJournal, WireError) as error:
+            set_aside.append(_aside(file, str(error)))
+            continue
+        if problem:
+            set_aside.append(_aside(file, problem))
+        start = _start(head, set_aside)
+        return Recovered(header, state, events, start, disk.day, tuple(set_aside))
+    return Recovered(None, b"", (), _start(GENESIS, set_aside), disk.day, tuple(set_aside))
+
+
+def _start(head: Head, set_aside: list[SetAside]) -> Start:
+    step = SEQ_STEP_AFTER_LOSS * len(set_aside) if set_aside else 1
+    names = tuple(aside.path.name for aside in reversed(set_aside))
+    return Start(head, head.journal_seq + step, names)
+
+
+def _aside(file: VirtualFile, why: str) -> SetAside:
+    file.set_aside = True
+    return SetAside(Path(file.name), why)

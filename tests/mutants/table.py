@@ -1,0 +1,8 @@
+"""The whole table of planted bugs."""
+
+from tests.mutants.line_bugs import LINE_BUGS
+from tests.mutants.parcel_bugs import PARCEL_BUGS
+from tests.mutants.planted import Mutant
+from tests.mutants.wire_bugs import WIRE_BUGS
+
+MUTANTS: tuple[Mutant, ...] = (*WIRE_BUGS, *PARCEL_BUGS, *LINE_BUGS)
