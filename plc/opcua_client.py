@@ -7,8 +7,8 @@ without a status, because some servers refuse a write that carries them.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from asyncua import Client, ua
 from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
@@ -22,7 +22,8 @@ from plc.opcua_faults import fault_of
 from plc.opcua_settings import OpcuaSecurity, OpcuaSettings
 
 # The library logs every failed request and connect; the link says it once per outage.
-logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+for _name in ("asyncua", "asyncuagds"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 # Each step of connecting; RSA on a small PLC takes a few tenths of a second.
 _STEP_LIMIT_S = 1.5
@@ -228,35 +229,27 @@ async def _beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
         await asyncio.wait([task])
 
 
-class _as_faults:  # noqa: N801 - reads as a word at its use
+@contextmanager
+def _as_faults(what: str) -> Iterator[None]:
     """Turns whatever the library raises for a foreign server into ExchangeFault; TimeoutError passes.
 
     The library reports bad input by many types, down to struct.error and KeyError; none of them may
     end the line.
     """
-
-    def __init__(self, what: str) -> None:
-        self._what = what
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        match error:
-            case None | ExchangeFault() | TimeoutError():
-                return
-            case ua.UaStatusCodeError():
-                raise fault_of(ua.StatusCode(error.code).name, self._what) from error
-            case ua.UaError() if "No matching endpoints" in str(error):
-                raise fault_of(_NO_ENDPOINT, self._what) from error
-            case OSError():
-                why = error.strerror or str(error) or "the connection broke"
-                raise ExchangeFault(LinkFault.REFUSED, f"{self._what}: {why}") from error
-            case Exception():
-                sentence = f"{self._what}: {type(error).__name__}: {error}"
-                raise ExchangeFault(LinkFault.EXCEPTION_ANSWER, sentence) from error
-            case _:
-                return
+    try:
+        yield
+    except (ExchangeFault, TimeoutError):
+        raise
+    except ua.UaStatusCodeError as error:
+        raise fault_of(ua.StatusCode(error.code).name, what) from error
+    except OSError as error:
+        why = error.strerror or str(error) or "the connection broke"
+        raise ExchangeFault(LinkFault.REFUSED, f"{what}: {why}") from error
+    except Exception as error:
+        if "No matching endpoints" in str(error):
+            raise fault_of(_NO_ENDPOINT, what) from error
+        sentence = f"{what}: {type(error).__name__}: {error}"
+        raise ExchangeFault(LinkFault.EXCEPTION_ANSWER, sentence) from error
 
 
 def _good(value: ua.DataValue) -> bool:

@@ -203,8 +203,8 @@ class Child:
             return self._failed(request, fault_of(type(error).__name__, "a request"))
         except ua.UaError as error:
             known = "No matching endpoints" in str(error)
-            fault = fault_of("BadSecurityModeRejected" if known else str(error), "connecting")
-            return self._failed(request, fault)
+            status = "BadSecurityModeRejected" if known else str(error)
+            return self._failed(request, fault_of(status, "connecting"))
         except _LOST as error:
             sentence = getattr(error, "strerror", None) or "the connection broke"
             return self._failed(request, ExchangeFault(LinkFault.REFUSED, sentence))

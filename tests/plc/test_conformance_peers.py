@@ -15,6 +15,7 @@ import pytest
 from controller.cli import NOT_OK, WRONG_USE, main
 from controller.clock import SystemClock
 from controller.config import load
+from controller.core.vocabulary import LinkFault
 from plc import register_map as m
 from plc.conformance.modbus import ModbusUrl, modbus_target
 from plc.conformance.suite import CHECKS, Outcome, Result, SecondHost, run_suite
@@ -24,6 +25,7 @@ from sim.conformance_target import serve
 from sim.plc_server import PlcServer
 from sim.plc_test_mode import TestModePlc
 from tests.plc import ringplc_peer
+from tests.plc.host import connected_host
 
 LINE = load(Path(__file__).with_name("conformance_line.toml")).line
 SESSION = 0x0BAD_CAFE
@@ -157,6 +159,12 @@ async def _live(host: object) -> None:
         words = [beat, 0, 0, 0, 0xFFFF, 0xFFFF, 0x1234, 0x5678, 0, 0, 0, 0]
         await host.write(m.C_ADDRESS, words)  # type: ignore[attr-defined]
         await asyncio.sleep(0.02)
+
+
+async def test_the_line_refuses_a_plc_in_test_mode() -> None:
+    async with soft_plc() as url, connected_host(url.port) as host:
+        await host.until_lost(LinkFault.NOT_OUR_MAP)
+    assert host.records == []
 
 
 async def test_nobody_there() -> None:
