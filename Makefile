@@ -30,7 +30,10 @@ format: $(INSTALLED)
 fuzz: $(INSTALLED)
 	$(BIN)/python -m tests.fuzz $(or $(ARGS),5)
 
-bench sweep mutants:
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants $(ARGS)
+
+bench sweep:
 	@echo "make $@ arrives with the issue 'Never a wrong release, nothing lost: proof by simulation and crash'."
 
 screenshots: $(INSTALLED)

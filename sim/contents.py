@@ -5,6 +5,7 @@ metal is at least seven times what goods without metal may show, and lies where 
 that a real analyser can see it: what it cannot see is another test (`missed`).
 """
 
+import itertools
 from random import Random
 
 from sim.parcels import Content, Material
@@ -67,7 +68,7 @@ def metal_area_mm2(contents: tuple[Content, ...]) -> int:
     boxes = [c for c in contents if c.material is Material.METAL]
     edges = sorted({x for c in boxes for x in (c.x_mm, c.x_mm + c.length_mm)})
     area_mm2 = 0
-    for left_mm, right_mm in zip(edges, edges[1:], strict=False):
+    for left_mm, right_mm in itertools.pairwise(edges):
         covered_mm, end_mm = 0, -1
         for c in sorted(boxes, key=lambda c: c.y_mm):
             if c.x_mm <= left_mm and c.x_mm + c.length_mm >= right_mm:

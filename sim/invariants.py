@@ -35,7 +35,7 @@ class InvariantBroken(AssertionError):
 
 @dataclass(slots=True)
 class Pass:
-    """What the journal has of one pass; each with its journal number, 0 where there is none."""
+    """What the journal has of one pass; each with its event's journal number, 0 where there is none."""
 
     body: Body
     opened_seq: int
@@ -109,15 +109,13 @@ class Invariants:
     def handled(
         self, at_ns: int, event: e.Event, commands: Iterable[c.Command], first_seq: int
     ) -> None:
-        """The event, journalled as `first_seq`, and its commands, numbered on from there."""
+        """The event, journalled as `first_seq`, and its commands: one commit, all of it or nothing."""
         if isinstance(event, e.RulesActivated):
             self._rules_id = event.rules_id
-        seq = first_seq
         for command in commands:
-            seq += 1
             check = self._on_command.get(type(command))
             if check is not None:
-                check(at_ns, seq, command)
+                check(at_ns, first_seq, command)
 
     def durable(self, seq: int) -> None:
         """The disk has every record up to `seq`."""

@@ -16,7 +16,7 @@ from sim.parcels import ParcelKind, SimParcel
 from sim.reason_truth import Case, reason_is_true
 from sim.truth import NEVER, FaultKind, PassTruth, RunTruth
 from sim.workload import Declaration
-from sim.wrong_release import why_wrong
+from sim.wrong_release import REVOKE_NS_MAX, why_wrong
 
 # Whatever a sensor can see, these must never reach the release lane.
 NEVER_MISSED = frozenset(
@@ -31,6 +31,11 @@ NEVER_MISSED = frozenset(
 NO_VERDICT = "no_verdict"
 # A receipt sent this long before a verdict may or may not have been known to it.
 RECEIPT_UNDER_WAY_NS = 500 * NS_PER_MS
+# A hold does not reach a PLC that is cut off; by itself it starts no gate later than this.
+CUT_OFF = frozenset(
+    {FaultKind.PLC_LINK, FaultKind.PLC_RESTART, FaultKind.HOST_RESTART, FaultKind.STALL}
+)
+SAFE_WITHIN_NS = 500 * NS_PER_MS
 # From the gate to the lane eye, the PLC's ring and the journal.
 RECORD_UNDER_WAY_NS = 3_000 * NS_PER_MS
 
@@ -117,6 +122,9 @@ class _Judge:
         found = self._found
         verdicts = self._verdicts.get((passage.boot_id, passage.track_id), [])
         last = verdicts[-1][1] if verdicts else None
+        cut_off = not CUT_OFF.isdisjoint(self._faults(passage))
+        reach_ns = REVOKE_NS_MAX + SAFE_WITHIN_NS * cut_off
+        obeyable = _obeyable(verdicts, passage.gate_began_ns - reach_ns)
         for at_ns, verdict in verdicts:
             self._judge_reasons(passage, at_ns, verdict)
         self._account(passage, last)
@@ -131,7 +139,7 @@ class _Judge:
             else:
                 found.held += 1
                 found.held_by_reason[_first_reason(last)] += 1
-            self._judge_parcel(self._parcels[number], passage, last, released)
+            self._judge_parcel(self._parcels[number], passage, obeyable, released)
 
     def _judge_parcel(
         self, parcel: SimParcel, passage: PassTruth, last: CommitVerdict | None, released: bool
@@ -228,6 +236,16 @@ class _Judge:
                 known = 0 <= receipt.durable_ns <= at_ns - RECEIPT_UNDER_WAY_NS
                 said = {receipt.status} if known else said | {receipt.status}
         return said
+
+
+def _obeyable(verdicts: list[tuple[int, CommitVerdict]], until_ns: int) -> CommitVerdict | None:
+    """The last verdict that could still turn the gate: a revocation made too late raises an alarm."""
+    in_time = [
+        verdict
+        for at_ns, verdict in verdicts
+        if verdict.revision == 0 or until_ns < 0 or at_ns <= until_ns
+    ]
+    return in_time[-1] if in_time else None
 
 
 def _gaps_behind(inducted: tuple[SimParcel, ...]) -> dict[int, int | None]:

@@ -30,7 +30,8 @@ _ANSWER_LIMIT_MS = 1_000
 _HOST_BLOCKS = (nodes.HOST, *nodes.DECISION_ROWS)
 _ARGUMENT_TYPES = tuple(ua.VariantType[kind] for _, kind in nodes.SUBMIT_ARGUMENTS)
 
-logging.getLogger("asyncua").setLevel(logging.CRITICAL)
+for _name in ("asyncua", "asyncuagds"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,8 @@ class OpcuaPlcServer:
     """One line's nodes, named as in line.toml. `refused_writes` counts writes not taken.
 
     `security` None: anybody may connect. Without `has_method` decisions come as rows only, without
-    `has_rows` by method only. `piece_pause_s` is how long a half-written record stands. `bare` is a server from `bare_server`, for who needs many quickly.
+    `has_rows` by method only. `piece_pause_s` is how long a half-written record stands. `bare` is a
+    server from `bare_server`, for who needs many quickly.
     """
 
     def __init__(

@@ -102,10 +102,22 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
         {Reason.OPAQUE, Reason.PICTURE_DISAGREES, Reason.TOUCHING, Reason.UNDECLARED_METAL}
     ),
     FaultKind.STANDSTILL: frozenset(
-        {Reason.WEIGHT_NOT_VALID, Reason.NO_DIMENSIONS, Reason.NO_READ, Reason.PICTURE_DISAGREES}
+        {
+            Reason.WEIGHT_NOT_VALID,
+            Reason.NO_DIMENSIONS,
+            Reason.NO_READ,
+            Reason.PICTURE_DISAGREES,
+            Reason.LINE_ABORTED,
+        }
     ),
     FaultKind.GATE: _BELT_REASONS
-    | {Reason.REFUSED_BY_PLC, Reason.LINE_ABORTED, Reason.UNKNOWN_PARCEL, Reason.LATE},
+    | {
+        Reason.REFUSED_BY_PLC,
+        Reason.LINE_ABORTED,
+        Reason.UNKNOWN_PARCEL,
+        Reason.LANE_FULL,
+        Reason.LATE,
+    },
     FaultKind.LIST_CONTENT: frozenset(
         {
             Reason.NOT_DECLARED,

@@ -156,11 +156,7 @@ class World:
             for parcel, start_nm in self.infeed.place(belt, to_us, outputs.infeed_run):
                 self._set_on_belt(parcel, start_nm, -1)
         belt.advance(to_us)
-        while self._agenda and self._agenda[0].at_nm <= belt.travel_nm:
-            mark = heapq.heappop(self._agenda)
-            left_at_mm = mark.parcel.left_at_mm
-            if not mark.parcel.gone and (left_at_mm is None or mark.line_mm <= left_at_mm):
-                mark.meet(mark.parcel, mark.at_nm)
+        self._meet_what_is_due()
         for diverter in self.diverters.values():
             if diverter.beam.inside:
                 diverter.note_strike(from_us, to_us)
@@ -168,6 +164,14 @@ class World:
             if lane.takeaway_ms:
                 lane.take_away(to_us)
         return self.inputs()
+
+    def _meet_what_is_due(self) -> None:
+        belt = self.belt
+        while self._agenda and self._agenda[0].at_nm <= belt.travel_nm:
+            mark = heapq.heappop(self._agenda)
+            left_at_mm = mark.parcel.left_at_mm
+            if not mark.parcel.gone and (left_at_mm is None or mark.line_mm <= left_at_mm):
+                mark.meet(mark.parcel, mark.at_nm)
 
     def inputs(self) -> PlcInputs:
         """What the inputs show now; latched edges and due telegrams are handed over once."""

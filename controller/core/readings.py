@@ -148,9 +148,21 @@ def _join(turn: Turn, parcel: Parcel, picture: PictureFindings) -> None:
     parcel.picture = picture
     parcel.picture_placed = _placed(turn, parcel, picture)
     if parcel.picture_placed:
+        _forget_overtaken(turn, picture)
         _link_held(turn)
     else:
         _link_broken(turn, picture.source)
+
+
+def _forget_overtaken(turn: Turn, picture: PictureFindings) -> None:
+    """Pictures come in the order of their scans: one that waits for its trigger and was scanned before
+    this one waits for nothing. After a PLC restart its number would meet a stranger's."""
+    scanned = picture.first_row_encoder_counts
+    turn.state.early_pictures = [
+        early
+        for early in turn.state.early_pictures
+        if u32_difference(early.first_row_encoder_counts, scanned) > 0
+    ]
 
 
 def _placed(turn: Turn, parcel: Parcel, picture: PictureFindings) -> bool:

@@ -108,3 +108,11 @@ FAULTS = (
     SoakFault("X-ray source stalled", _VISION, partial(disturb, _xray, Fault.STALL)),
     SoakFault("X-ray source silent", _VISION, partial(disturb, _xray, Fault.HALF_OPEN)),
 )
+
+
+async def _nothing(site: Site) -> None:
+    """It happened by itself."""
+
+
+# Not drawn: the machine itself was found standing still, and with it the wires.
+STOOD_STILL = SoakFault("machine stood still", (*_LINK, *_VISION), _nothing)

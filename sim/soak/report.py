@@ -9,8 +9,10 @@ from sim.soak.memory import Growth
 
 @dataclass(frozen=True, slots=True)
 class SoakReport:
-    """`faults` counts those that hit with a parcel on the belt. `deaths` are ends that nobody asked
-    for and that were none of our kills. `memory_slope` is None where no life was long enough."""
+    """`faults` counts those that hit with a parcel on the belt. `aborts`, by cause, were cleared by a
+    supervisor. `deaths` are ends that nobody asked for and that were none of our kills. `stuck`: the
+    parcels had not left in twice their time. `memory_slope` is None where no life was long enough.
+    """
 
     minutes: float
     seed: int
@@ -23,7 +25,9 @@ class SoakReport:
     clean: int
     released_clean_share: float | None
     faults: dict[str, int]
+    aborts: dict[str, int]
     deaths: list[str]
+    stuck: bool
     memory_slope: dict[str, Growth | None]
     loop_lag_ms: dict[str, Figure]
     journal_records: int
@@ -40,6 +44,7 @@ class SoakReport:
             or self.unaccounted
             or self.false_reasons
             or self.deaths
+            or self.stuck
             or not self.verify_ok
             or self.replay_differences
             or grown

@@ -7,6 +7,7 @@ replayed, and no process may have grown.
 """
 
 import asyncio
+import os
 import signal
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +18,7 @@ from random import Random
 from controller import priority
 from controller.clock import SystemClock
 from controller.config import LineConfig, load
-from controller.core.units import NS_PER_S
+from controller.core.units import NS_PER_MS, NS_PER_S
 from controller.journal.commands import line_core
 from controller.journal.keys import public_keys
 from controller.journal.replay import replay
@@ -29,11 +30,12 @@ from sim.demo import FACTORY_PREFIX, NICE_FACTORY, DemoOptions, demo_specs, trut
 from sim.demo_files import with_values
 from sim.journal_words import read_words
 from sim.judge import judge
-from sim.soak.faults import CONTROLLER, FAULTS, Site, SoakFault
+from sim.soak.faults import CONTROLLER, FAULTS, STOOD_STILL, Site, SoakFault
 from sim.soak.lag import LagLog
 from sim.soak.memory import MemoryLog
+from sim.soak.person import Person
 from sim.soak.report import SoakReport
-from sim.truth import FaultWindow, RunTruth, read_truth
+from sim.truth import FaultKind, FaultWindow, RunTruth, read_truth
 
 QUIET_S = (20.0, 40.0)
 LOOK_S = 5.0
@@ -42,6 +44,13 @@ LOOK_S = 5.0
 AFTERMATH_NS = 10 * NS_PER_S
 # Growth is looked for from minute 3 on; of a shorter run in its second half.
 SETTLED_S = 180.0
+TICK_NS = 20 * NS_PER_MS
+# A quarter of the life sign's limit; shorter ones the line has to bear.
+STOOD_STILL_NS = 100 * NS_PER_MS
+# Infeed waits after each fault; a line that takes longer than this does not go on by itself.
+STUCK_S, STUCK_FACTOR = 120.0, 2.0
+# The belt stands, nothing is released.
+ABORTED = (FaultKind.BELT, FaultKind.EMERGENCY_STOP)
 _LIMITS = Limits(crashes_max=10_000, grace_s=15.0)
 KILLED = "by SIGKILL"
 
@@ -85,6 +94,7 @@ class Soak:
         self._say = say
         self._clock = SystemClock()
         self._hits: list[_Hit] = []
+        self._stuck = False
         self._memory = MemoryLog(CONTROLLER)
         self._lag = LagLog(directory / "line-L1.counters.json")
         self._ready = {name: asyncio.Event() for name in CONTROLLER}
@@ -92,8 +102,7 @@ class Soak:
     async def run(self, plant: LineConfig) -> SoakReport:
         """SupervisorError if the processes cannot run, TimeoutError if a killed one does not come
         back; either perhaps in a group."""
-        # The proxies are part of the wire: they must not wait for those whose bytes they carry.
-        priority.apply(0, priority.Priority(NICE_FACTORY))
+        _become_a_wire()
         seed = self._options.seed
         async with proxied(plant.plc.port, seed) as plc, proxied(plant.xray.port, seed) as xray:
             line = behind(plant, {"plc": plc, "xray": xray})
@@ -104,17 +113,19 @@ class Soak:
                 on_event=lambda event: self._heard(event, supervisor),
                 limits=_LIMITS,
             )
+            person = Person(line, self._clock)
             site = Site(supervisor, plc, xray, Random(f"soak {seed}"), self._ready)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.add_signal_handler(number, supervisor.stop)
             async with supervisor:
                 began_ns = self._clock.monotonic_ns()
-                await self._until_done(site)
+                await self._until_done(site, person)
                 ended_ns = self._clock.monotonic_ns()
         self._lag.look()
         settled_ns = began_ns + min(int(SETTLED_S * NS_PER_S), (ended_ns - began_ns) // 2)
-        return self._report(line, site, (ended_ns - began_ns) / (60 * NS_PER_S), settled_ns)
+        minutes = (ended_ns - began_ns) / (60 * NS_PER_S)
+        return self._report(line, site, person, minutes, settled_ns)
 
     # --- while it runs --------------------------------------------------------------------------
 
@@ -146,13 +157,19 @@ class Soak:
         elif event.name.startswith(FACTORY_PREFIX) and event.change is Change.ENDED:
             supervisor.stop()
 
-    async def _until_done(self, site: Site) -> None:
+    async def _until_done(self, site: Site, person: Person) -> None:
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(self._break_things(site)),
                 tasks.create_task(self._look_on(site)),
+                tasks.create_task(person.watch()),
+                tasks.create_task(self._watch_the_wire()),
             ]
-            await site.supervisor.wait()
+            try:
+                async with asyncio.timeout(STUCK_S + STUCK_FACTOR * 60 * self._options.minutes):
+                    await site.supervisor.wait()
+            except TimeoutError:
+                self._stuck = True
             for task in beside:
                 task.cancel()
 
@@ -176,15 +193,28 @@ class Soak:
             self._lag.look()
             await asyncio.sleep(LOOK_S)
 
+    async def _watch_the_wire(self) -> None:
+        """A machine that stands still holds back what the proxies carry: a fault like the others."""
+        while True:
+            due_ns = self._clock.monotonic_ns() + TICK_NS
+            await asyncio.sleep(TICK_NS / NS_PER_S)
+            now_ns = self._clock.monotonic_ns()
+            if now_ns - due_ns > STOOD_STILL_NS:
+                self._hits.append(_Hit(STOOD_STILL, due_ns, now_ns))
+
     # --- the end --------------------------------------------------------------------------------
 
-    def _report(self, line: LineConfig, site: Site, minutes: float, settled_ns: int) -> SoakReport:
+    def _report(
+        self, line: LineConfig, site: Site, person: Person, minutes: float, settled_ns: int
+    ) -> SoakReport:
         truth = read_truth(truth_file(line))
         hits = [hit for hit in self._hits if _met_a_parcel(hit, truth)]
+        broken = [(hit.fault.kinds, hit.from_ns, hit.to_ns) for hit in hits]
+        broken += [(ABORTED, from_ns, to_ns) for _, from_ns, to_ns in person.aborts]
         windows = tuple(
-            FaultWindow(kind, hit.from_ns, hit.to_ns + AFTERMATH_NS)
-            for hit in hits
-            for kind in hit.fault.kinds
+            FaultWindow(kind, from_ns, to_ns + AFTERMATH_NS)
+            for kinds, from_ns, to_ns in broken
+            for kind in kinds
         )
         words = read_words(line.journal_dir).words
         found = judge(replace(truth, faults=windows), words, line.line, line.rules)
@@ -203,7 +233,9 @@ class Soak:
             if found.clean
             else None,
             faults=dict(sorted(Counter(hit.fault.name for hit in hits).items())),
+            aborts=dict(Counter(cause for cause, _, _ in person.aborts)),
             deaths=_deaths(site),
+            stuck=self._stuck,
             memory_slope=self._memory.growth(settled_ns),
             loop_lag_ms=self._lag.figures_ms(),
             journal_records=verified.records,
@@ -211,6 +243,15 @@ class Soak:
             first_bad=None if verified.first_bad is None else str(verified.first_bad),
             replay_differences=replay(line.journal_dir, line_core).differences,
         )
+
+
+def _become_a_wire() -> None:
+    """The proxies must not wait for those whose bytes they carry. No child inherits it."""
+    first = os.sched_param(priority.FIFO_PRIORITY)
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, first)
+    except OSError:
+        priority.apply(0, priority.Priority(NICE_FACTORY))
 
 
 def behind(plant: LineConfig, proxies: Mapping[str, ChaosProxy]) -> LineConfig:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Three parcels' pitch: two that prove the X-ray again and the one that was just coming in.
 AFTERMATH_NM = 4_000 * NM_PER_MM
+# Any of them may make the line abort or stand: a revocation that comes too late does.
+_ALWAYS = (FaultKind.BELT, FaultKind.STANDSTILL)
 LOOK_NS = 200 * NS_PER_MS
 
 
@@ -54,7 +56,7 @@ class Windows:
 
     def open(self, *kinds: FaultKind) -> Window:
         """A fault begins now; call `end` on the answer when it is over."""
-        window = Window(kinds, self._run.agenda.now_ns)
+        window = Window((*kinds, *_ALWAYS), self._run.agenda.now_ns)
         self._windows.append(window)
         if not self._looking:
             self._looking = True
@@ -64,6 +66,12 @@ class Windows:
     def open_for(self, for_ms: int, *kinds: FaultKind) -> Window:
         window = self.open(*kinds)
         self._run.agenda.after(for_ms * NS_PER_MS, window.end)
+        return window
+
+    def open_since(self, ago_ms: int, *kinds: FaultKind) -> Window:
+        """As `open`, for what the host may learn of a body only after it has left."""
+        window = self.open(*kinds)
+        window.from_ns -= ago_ms * NS_PER_MS
         return window
 
     @property

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from sim.sweep.run import Run
 
 End = Callable[[], None]
+# Rot in what was written last: what lies further back is found by who verifies whole days.
+_ROT_RECORDS = 60
+_ROT_SINCE_MS = 12_000
 _DAY_NS = 86_400 * NS_PER_S
 
 
@@ -58,7 +61,7 @@ def host_paused(run: "Run", rng: Random, name: str) -> None:
         return
     for_ms = rng.choice((rng.randrange(20, 300), rng.randrange(300, 3_000)))
     run.count(name)
-    run.windows.open_for(for_ms, FaultKind.PLC_LINK, FaultKind.STALL, FaultKind.BELT)
+    run.windows.open_for(for_ms, FaultKind.PLC_LINK, FaultKind.STALL)
     run.host.pause_until(run.agenda.now_ns + for_ms * NS_PER_MS)
 
 
@@ -117,15 +120,17 @@ def slow_disk(run: "Run", rng: Random, name: str) -> None:
 
 
 def bit_rot(run: "Run", rng: Random, name: str) -> None:
-    """A stored record changes; the host dies and its start meets it."""
+    """One of the last records stored changes; the host dies and its start meets it."""
     file = run.disk.files[-1]
     if not run.host.alive or len(file.records) < 4 or file.set_aside:
         return
-    window = run.windows.open(FaultKind.HOST_RESTART)
+    kinds = (FaultKind.HOST_RESTART, FaultKind.JOURNAL, FaultKind.PLC_RESTART)
+    window = run.windows.open_since(_ROT_SINCE_MS, *kinds)
     run.count(name)
     run.kill_host(lands=True, down_ms=rng.randrange(200, 1_000), power=False)
     file = run.disk.files[-1]
-    run.disk.rot(file, rng.randrange(len(file.records)), rng.getrandbits(16))
+    newest = len(file.records) - 1
+    run.disk.rot(file, max(0, newest - rng.randrange(_ROT_RECORDS)), rng.getrandbits(16))
 
     def well() -> None:
         core = run.host.core

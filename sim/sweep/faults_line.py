@@ -25,6 +25,8 @@ SLIP_COUNTS_MAX = 40
 # The last eye stands at 3,600 mm; what is laid on behind it is seen by none.
 ADDED_MM = (200, 3_300)
 CLEAR_MM = 20
+# From induct to the lane, with the records' way.
+PASS_MS = 7_000
 _TRY_MS, _TRIES = 50, 120
 
 
@@ -117,7 +119,7 @@ def encoder_slip(run: "Run", rng: Random, name: str) -> None:
 def speed_change(run: "Run", rng: Random, name: str) -> None:
     """The drive runs at half to double its speed for a while."""
     world = run.plant.world
-    window = run.windows.open(FaultKind.BELT, FaultKind.STANDSTILL)
+    window = run.windows.open(FaultKind.GATE)
     speed = run.config.line.belt_speed_mm_per_s * rng.choice((500, 800, 950, 1_050, 1_300, 2_000))
     world.options = replace(world.options, speed_profile=((0, speed // 1_000),))
     run.count(name)
@@ -131,9 +133,7 @@ def speed_change(run: "Run", rng: Random, name: str) -> None:
 
 def emergency_stop(run: "Run", rng: Random, name: str) -> None:
     """Pressed, held, released; reset and clear are the people's."""
-    window = run.windows.open(
-        FaultKind.EMERGENCY_STOP, FaultKind.BELT, FaultKind.STANDSTILL, FaultKind.BY_HAND
-    )
+    window = run.windows.open_since(PASS_MS, FaultKind.EMERGENCY_STOP, FaultKind.BY_HAND)
     run.plant.world.emergency_stop = True
     run.count(name)
 
@@ -183,7 +183,7 @@ def _stick(run: "Run", rng: Random, name: str, at_hold: bool, tries: int) -> Non
             again = lambda: _stick(run, rng, name, at_hold, tries - 1)  # noqa: E731
             run.agenda.after(_TRY_MS * NS_PER_MS, again)
         return
-    window = run.windows.open(FaultKind.GATE, FaultKind.BELT, FaultKind.STANDSTILL)
+    window = run.windows.open(FaultKind.GATE)
     diverter = rng.choice(fitting)
     run.count(name)
     diverter.jam(now_us)
@@ -209,7 +209,7 @@ def release_lane_full(run: "Run", rng: Random, name: str) -> None:
 def _lane_fault(
     run: "Run", rng: Random, name: str, number: int, room: int = -1, jammed: bool = False
 ) -> None:
-    window = run.windows.open(FaultKind.LANE_FULL, FaultKind.BELT, FaultKind.STANDSTILL)
+    window = run.windows.open(FaultKind.LANE_FULL)
     lane = run.plant.world.lanes[number]
     run.count(name)
     if room >= 0:

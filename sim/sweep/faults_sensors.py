@@ -107,9 +107,10 @@ def late_scan(run: "Run", rng: Random, name: str) -> None:
 
 
 def two_codes(run: "Run", rng: Random, name: str) -> None:
-    """Another code on the same body: of a declared list, or of none."""
-    declared = [item.waybill for item in run.work.declarations]
-    other = rng.choice((rng.choice(declared), "NOBODYS-CODE-1"))
+    """Another code on the same body: of a parcel before it, or of none. (A later one's would hold that
+    parcel long after, and rightly.)"""
+    before = [parcel.waybill for parcel in run.plant.world.inducted]
+    other = rng.choice(before) if before and rng.random() < 0.5 else "NOBODYS-CODE-1"
 
     def change(inputs: PlcInputs) -> PlcInputs | None:
         code = _first_code(inputs)

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 def _spell(run: "Run", name: str, faults: WireFaults, for_ms: int) -> None:
     """The wire is like this for a while; counted once, when a request met it."""
-    window = run.windows.open(
-        FaultKind.PLC_LINK, FaultKind.STALL, FaultKind.BELT, FaultKind.STANDSTILL
-    )
+    window = run.windows.open(FaultKind.PLC_LINK, FaultKind.STALL)
     count = run.once(name)
 
     def meets() -> None:

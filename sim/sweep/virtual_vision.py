@@ -43,6 +43,7 @@ class PictureFault(Enum):
     OLD_SLOT = "an answer for a parcel long gone"
 
 
+_FROZEN = (PictureFault.OLD_COUNTER, PictureFault.NEW_COUNTER)
 Deliver = Callable[[PictureFindings | VisionUp | VisionDown], None]
 
 
@@ -108,11 +109,14 @@ class VirtualVision:
         findings = self._analysed(scan)
         self.content[findings.picture_sha256] = tuple(p.number for p in scan.parcels)
         sent = [findings]
+        frozen = False
         if self.faulty:
             fault, happened = self.faulty.popleft()
             happened()
             sent = self._spoilt(fault, scan.key, findings)
-        self._last = findings
+            frozen = fault in _FROZEN
+        if not frozen:
+            self._last = findings
         at_ns = max(self._agenda.now_ns, self._hung_until_ns)
         if at_ns > self._agenda.now_ns:
             self.on_silence()
@@ -154,8 +158,8 @@ class VirtualVision:
         self, fault: PictureFault, key: tuple[int, int], true: PictureFindings
     ) -> list[PictureFindings]:
         missing = self._rng.randint(1, true.row_count // 2)
-        last = self._last or true
         blank = replace(true, outline_count=0, length_mm=0, width_mm=0, usable=False)
+        last = self._last or blank
         match fault:
             case PictureFault.LOST:
                 self.last_row_ns[key] = -1
@@ -175,10 +179,9 @@ class VirtualVision:
                 frozen = replace(last, usable=False, picture_sha256=true.picture_sha256)
                 counter = (true.trigger_no, true.first_row_encoder_counts)
                 return [replace(frozen, trigger_no=counter[0], first_row_encoder_counts=counter[1])]
-            case PictureFault.EARLIER:
-                return [replace(true, trigger_no=u32_sum(true.trigger_no, -1))]
-            case PictureFault.LATER:
-                return [replace(true, trigger_no=u32_sum(true.trigger_no, 1))]
+            case PictureFault.EARLIER | PictureFault.LATER:
+                step = -1 if fault is PictureFault.EARLIER else 1
+                return [replace(true, trigger_no=u32_sum(true.trigger_no, step))]
             case PictureFault.TWICE:
                 return [true, true]
             case PictureFault.OLD_SLOT:
