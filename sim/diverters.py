@@ -78,9 +78,7 @@ class Diverter:
         return GatePosition.LEFT if deflection_us < 0 else GatePosition.RIGHT
 
     def feedback(self, at_us: int) -> GateFeedback:
-        if self.blind or (self._deflection_us == self._target_us and not self.stuck):
-            return self._at_end[self._target_us]
-        deflection_us = self.deflection_us(at_us)
+        deflection_us = self._target_us if self.blind else self.deflection_us(at_us)
         return self._at_end.get(deflection_us, self._between)
 
     def note_strike(self, from_us: int, to_us: int) -> None:
@@ -107,10 +105,10 @@ class LaneStore:
     _state: LaneState = field(default_factory=lambda: LaneState(0))
 
     def state(self) -> LaneState:
-        left = self.capacity_parcels - self.parcels
-        if left != self._shown[0] or self.jammed is not self._shown[1]:
-            room = max(0, left)
-            self._shown = (left, self.jammed)
+        shown = (self.capacity_parcels - self.parcels, self.jammed)
+        if shown != self._shown:
+            room = max(0, shown[0])
+            self._shown = shown
             self._state = LaneState(self.number, room == 0, self.jammed, min(room, 0xFFFF))
         return self._state
 

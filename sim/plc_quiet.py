@@ -8,16 +8,13 @@ worked through for nothing costs time, one skipped wrongly would be another PLC.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from controller.core.units import u32_difference
 from plc import register_map as m
-from sim.plc_gates import GateDrive, Gates
+from sim.plc_gates import Gates
 from sim.plc_io import PlcInputs
 from sim.plc_rows import Plant, Row
-
-
-_FAR_MM = 1 << 20
 
 
 @dataclass(slots=True)
@@ -30,12 +27,13 @@ class Quiet:
     _decisions: Sequence[int] = ()
     _from_counts: int = 0
     _free_counts: int = 0
-    _until_us: int = 0
+    _marks_speed: int = -1
+    _leading_marks: list[int] = field(default_factory=list)
 
     def asleep(self, inputs: PlcInputs, decisions: Sequence[int]) -> bool:
         """Nothing came in and no body reached a place that matters."""
         before = self._inputs
-        if before is None or self.plant.disturbed or self.plant.now_us >= self._until_us:
+        if self.plant.disturbed or before is None:
             return False
         moved = u32_difference(inputs.counts, self._from_counts)
         return (
@@ -59,58 +57,43 @@ class Quiet:
             or plant.ring.fill >= m.RING_INFEED_STOP_FILL
             or inputs.open_zones
             or inputs.emergency_stop
+            or self.gates.any_moving
         )
         self._inputs = None if under_way else inputs
         if self._inputs is not None:
             self._decisions, self._from_counts = decisions, inputs.counts
-            self._until_us = self.gates.at_rest_until_us
             self._free_counts = self._travel_left()
 
     def _travel_left(self) -> int:
         """Counts until the first body reaches a place where something is decided; 0 if one is there."""
         plant = self.plant
-        left_mm = _FAR_MM
-        for row in plant.rows:
-            for mark in self._marks_mm(row):
-                # a place and its neighbours, so that > and >= make no difference
-                ahead_mm = mark - row.leading_mm
-                if -1 <= ahead_mm < left_mm + 1:
-                    left_mm = ahead_mm - 1 if ahead_mm > 1 else 1
+        if self._marks_speed != plant.speed_mm_per_s:
+            self._marks_speed, self._leading_marks = plant.speed_mm_per_s, self._marks_mm()
+        left_mm = min(map(self._left_mm, plant.rows), default=1 << 20)
         return left_mm * plant.line.encoder_counts_per_m // 1000 - 1
 
-    def _marks_mm(self, row: Row) -> list[int]:
-        """Where its leading edge is when something is decided about this body."""
-        plant = self.plant
-        marks = []
-        if row.destination is None and row.default is None:
-            marks.append(plant.decision_point_mm)
+    def _left_mm(self, row: Row) -> int:
+        plant, leading_mm = self.plant, row.leading_mm
+        marks = [mark for mark in self._leading_marks if mark > leading_mm]
+        for gate in plant.line.gates:
+            # its trailing edge leaves the gate
+            leaves_mm = gate.position_mm + row.body_mm
+            marks += (leaves_mm - 1, leaves_mm, leaves_mm + 1)
         if not row.seen:
+            # it is missed
             eyes = plant.line.eyes
             past_last = row.eyes_passed >= len(eyes)
             next_mm = plant.line.belt_end_mm if past_last else eyes[row.eyes_passed].position_mm
-            marks.append(next_mm + plant.numbers.eye_window_mm)  # it is missed
-        if row.lane is not None and not row.started:
-            marks.append(plant.pre_gate_eye.position_mm)
-        for drive in self.gates.drives.values():
-            self._gate_marks(row, drive, marks)
-        return marks
+            late_mm = next_mm + plant.numbers.eye_window_mm
+            marks += (late_mm, late_mm + 1)
+        return min((mark - leading_mm for mark in marks if mark > leading_mm), default=1 << 20)
 
-    def _gate_marks(self, row: Row, drive: GateDrive, marks: list[int]) -> None:
-        """At a gate that holds and is to hold, nothing happens to a body that passes it."""
-        plant, at_mm = self.plant, drive.gate.position_mm
-        leased_here = row.lane is not None and row.lane.gate == drive.gate.number
-        wanted = leased_here or not drive.at_hold
-        if wanted:
-            numbers = plant.numbers
-            marks += (at_mm, at_mm - plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms))
-        if leased_here and not row.started:
-            lead_mm = plant.gate_lead_mm(drive.gate)
-            marks += (at_mm - lead_mm, at_mm - 2 * lead_mm)
-        if wanted or self._leased_behind(row, drive):
-            marks.append(at_mm + row.body_mm)  # its trailing edge leaves the gate
-
-    def _leased_behind(self, row: Row, drive: GateDrive) -> bool:
-        behind = self.plant.behind(row)
-        return (
-            behind is not None and behind.lane is not None and behind.lane.gate == drive.gate.number
-        )
+    def _marks_mm(self) -> list[int]:
+        """Places of a leading edge; each with its neighbours, so that > and >= make no difference."""
+        plant, numbers = self.plant, self.plant.numbers
+        places = [plant.decision_point_mm, plant.pre_gate_eye.position_mm]
+        reach_mm = plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
+        for gate in plant.line.gates:
+            lead_mm = plant.gate_lead_mm(gate)
+            places += [gate.position_mm - ahead for ahead in (2 * lead_mm, lead_mm, reach_mm, 0)]
+        return sorted({place + off for place in places for off in (-1, 0, 1)})

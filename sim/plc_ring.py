@@ -35,10 +35,9 @@ class Registers:
         self.commits.append(RegisterWrite(address, tuple(words)))
 
     def take(self) -> tuple[tuple[RegisterWrite, ...], tuple[Note, ...]]:
-        commits, self.commits = tuple(self.commits), []
-        if not self.notes:
-            return commits, ()
-        notes, self.notes = tuple(self.notes), []
+        commits, notes = tuple(self.commits), tuple(self.notes)
+        self.commits.clear()
+        self.notes.clear()
         return commits, notes
 
 

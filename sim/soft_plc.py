@@ -21,7 +21,7 @@ from plc.record_codec import u32_words
 from sim.plc_drive import Drive
 from sim.plc_gates import Gates
 from sim.plc_host import Decisions, Host
-from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs, TriggerPulse
+from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs
 from sim.plc_quiet import Quiet
 from sim.plc_ring import Registers, Ring
 from sim.plc_rows import Plant, PlcSettings
@@ -30,27 +30,6 @@ from sim.plc_tracking import Tracking
 # The registers a host may write, as `scan` is given them: block C to the end of block D.
 HOST_BLOCKS_ADDRESS = m.C_ADDRESS
 HOST_BLOCKS_COUNT = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
-# Plain numbers: they are put together at every scan's end.
-(
-    _BELT_RUNNING,
-    _INFEED_RUNNING,
-    _WATCHDOG_TRIPPED,
-    _EMERGENCY_STOP,
-    _GATE_FAULT,
-    _SESSION_LATCHED,
-    _JAM,
-) = (
-    int(bit)
-    for bit in (
-        PlcStateBit.BELT_RUNNING,
-        PlcStateBit.INFEED_RUNNING,
-        PlcStateBit.WATCHDOG_TRIPPED,
-        PlcStateBit.EMERGENCY_STOP,
-        PlcStateBit.GATE_FAULT,
-        PlcStateBit.SESSION_LATCHED,
-        PlcStateBit.JAM,
-    )
-)
 _D_AT = m.D_ADDRESS - m.C_ADDRESS
 
 
@@ -78,7 +57,6 @@ class SoftPlc:
         self._devices: dict[int, DeviceState] = {}
         self._lanes: dict[int, LaneState] = {}
         self._told: tuple[object, ...] = ()
-        self._more_shown = 0
         self._heartbeat = 0
         self._booted = False
 
@@ -87,16 +65,13 @@ class SoftPlc:
         plant = self.plant
         plant.begin_scan(now_us, inputs.counts, inputs.speed_mm_per_s)
         if self._booted:
-            self.host.listen(host_blocks)
+            self.host.listen(host_blocks[: m.C_COUNT])
         else:
             self._boot()
         decisions = host_blocks[_D_AT:]
         if not self._quiet.asleep(inputs, decisions):
             self._work(inputs, decisions)
             self._quiet.settle(inputs, decisions)
-            self._show_state()
-        elif self.more_state_bits != self._more_shown:
-            self._show_state()
         return self._outputs()
 
     def _work(self, inputs: PlcInputs, decisions: Sequence[int]) -> None:
@@ -173,30 +148,25 @@ class SoftPlc:
 
     def _outputs(self) -> PlcOutputs:
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
-        self.registers.force(m.H_HEARTBEAT, (self._heartbeat,))
-        triggers: tuple[TriggerPulse, ...] = ()
-        if self.tracking.triggers:
-            triggers = tuple(self.tracking.triggers)
-            self.tracking.triggers.clear()
+        self.registers.write(m.H_STATE_BITS, [self._state_bits()])
+        self.registers.write(m.H_HEARTBEAT, [self._heartbeat])
+        triggers = tuple(self.tracking.triggers)
+        self.tracking.triggers.clear()
         commits, notes = self.registers.take()
         drive = self.drive
         return PlcOutputs(
             drive.belt_run, drive.infeed_run, self.gates.orders, triggers, commits, notes
         )
 
-    def _show_state(self) -> None:
-        self._more_shown = self.more_state_bits
-        self.registers.write(m.H_STATE_BITS, [self._state_bits()])
-
     def _state_bits(self) -> int:
         drive, host = self.drive, self.host
-        return (
-            drive.belt_run * _BELT_RUNNING
-            | drive.infeed_run * _INFEED_RUNNING
-            | host.tripped * _WATCHDOG_TRIPPED
-            | drive.emergency * _EMERGENCY_STOP
-            | self.gates.any_stuck * _GATE_FAULT
-            | (host.session != 0) * _SESSION_LATCHED
-            | drive.jammed * _JAM
-            | self.more_state_bits
+        states = (
+            (drive.belt_run, PlcStateBit.BELT_RUNNING),
+            (drive.infeed_run, PlcStateBit.INFEED_RUNNING),
+            (host.tripped, PlcStateBit.WATCHDOG_TRIPPED),
+            (drive.emergency, PlcStateBit.EMERGENCY_STOP),
+            (self.gates.any_stuck, PlcStateBit.GATE_FAULT),
+            (host.session != 0, PlcStateBit.SESSION_LATCHED),
+            (drive.jammed, PlcStateBit.JAM),
         )
+        return sum(bit for on, bit in states if on) | self.more_state_bits

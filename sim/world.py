@@ -134,7 +134,6 @@ class World:
             )
             for lane in settings.lanes
         }
-        self._diverters, self._lanes = [*self.diverters.values()], [*self.lanes.values()]
         # truth behind each leading edge, by (eye, encoder counts)
         self.bodies: dict[tuple[int, int], tuple[BeltParcel, ...]] = {}
         self._agenda: list[_Mark] = []
@@ -158,10 +157,10 @@ class World:
                 self._set_on_belt(parcel, start_nm, -1)
         belt.advance(to_us)
         self._meet_what_is_due()
-        for diverter in self._diverters:
+        for diverter in self.diverters.values():
             if diverter.beam.inside:
                 diverter.note_strike(from_us, to_us)
-        for lane in self._lanes:
+        for lane in self.lanes.values():
             if lane.takeaway_ms:
                 lane.take_away(to_us)
         return self.inputs()
@@ -198,8 +197,8 @@ class World:
             codes,
             weights,
             dimensions,
-            tuple([diverter.feedback(now_us) for diverter in self._diverters]),
-            tuple([lane.state() for lane in self._lanes]),
+            tuple([diverter.feedback(now_us) for diverter in self.diverters.values()]),
+            tuple([lane.state() for lane in self.lanes.values()]),
             self.devices,
             self.open_zones,
             self.emergency_stop,
@@ -209,8 +208,6 @@ class World:
     def drive_speed_mm_per_s(self) -> int:
         """The drive's set speed now."""
         speed = self.settings.belt_speed_mm_per_s
-        if not self.options.speed_profile:
-            return speed
         for from_us, profile_speed in self.options.speed_profile:
             if from_us <= self.belt.now_us:
                 speed = profile_speed

@@ -20,13 +20,6 @@ from controller.core.vocabulary import (
     Reason,
 )
 
-# Something is awaited that may not come.
-_WAITING = (
-    ParcelState.TRACKED,
-    ParcelState.DECIDING,
-    ParcelState.COMMITTING,
-    ParcelState.UNSENT,
-)
 REVOCABLE = (
     ParcelState.COMMITTING,
     ParcelState.UNSENT,
@@ -70,20 +63,18 @@ def left_sensors_ns(turn: Turn, parcel: Parcel) -> int | None:
 
 def due_ns(turn: Turn, parcel: Parcel) -> int | None:
     """When this parcel needs attention without any other event."""
-    state = parcel.state
-    if state not in _WAITING:
-        return None
-    due = host_deadline_ns(turn, parcel)
-    other: int | None = None
-    if state is ParcelState.TRACKED:
-        other = left_sensors_ns(turn, parcel)
-        if other is not None:
-            other += turn.settings.evidence_limit_ms * NS_PER_MS
-    elif state is ParcelState.DECIDING:
-        other = parcel.decide_asked_at_ns + turn.settings.look_up_limit_ms * NS_PER_MS
-    if due is None or other is None:
-        return other if due is None else due
-    return min(due, other)
+    limits: list[int | None] = []
+    if parcel.state is ParcelState.TRACKED:
+        left_ns = left_sensors_ns(turn, parcel)
+        limit_ns = turn.settings.evidence_limit_ms * NS_PER_MS
+        limits = [None if left_ns is None else left_ns + limit_ns, host_deadline_ns(turn, parcel)]
+    elif parcel.state is ParcelState.DECIDING:
+        look_up_ns = turn.settings.look_up_limit_ms * NS_PER_MS
+        limits = [parcel.decide_asked_at_ns + look_up_ns, host_deadline_ns(turn, parcel)]
+    elif parcel.state in (ParcelState.COMMITTING, ParcelState.UNSENT):
+        limits = [host_deadline_ns(turn, parcel)]
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
 
 
 def advance(turn: Turn, parcel: Parcel) -> None:
