@@ -33,7 +33,10 @@ fuzz: $(INSTALLED)
 mutants: $(INSTALLED)
 	$(BIN)/python -m tests.mutants $(ARGS)
 
-bench sweep:
+sweep: $(INSTALLED)
+	$(BIN)/parcelgate sweep $(or $(ARGS),--seeds 100)
+
+bench:
 	@echo "make $@ arrives with the issue 'Never a wrong release, nothing lost: proof by simulation and crash'."
 
 screenshots: $(INSTALLED)

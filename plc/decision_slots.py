@@ -47,7 +47,7 @@ class DecisionSlots:
     @property
     def outstanding(self) -> bool:
         """A row awaits its echo: block E is to be read."""
-        return bool(self._taken_rows())
+        return self._rows.count(None) != m.D_SLOTS
 
     def queue(self, decision: SendDecision) -> int:
         """Line up a decision; returns how many waiting ones it took back."""
@@ -67,6 +67,8 @@ class DecisionSlots:
         From here on the decision occupies its row. It is offered again until `written`: a write
         that nobody confirmed may or may not be in the PLC, and the same words do no harm.
         """
+        if not (self._waiting or self.outstanding):
+            return None
         candidates = {no: row.decision for no, row in self._taken_rows() if not row.written_at_ns}
         for decision in self._waiting:
             number = decision.decision_seq % m.D_SLOTS
@@ -120,6 +122,8 @@ class DecisionSlots:
 
     def oldest_unanswered(self) -> tuple[int, int] | None:
         """(written at ns, decision_seq) of the row that has waited longest for its echo."""
+        if not self.outstanding:
+            return None
         return min(
             (
                 (row.written_at_ns, row.decision.decision_seq)

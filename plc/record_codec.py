@@ -5,6 +5,7 @@ reads again. A slot counts only if both sequences are the expected one and the C
 covers the sequence too, so that a slot pasted together from two records never passes.
 """
 
+import struct
 from collections.abc import Callable, Sequence
 
 from controller.core import events
@@ -50,7 +51,7 @@ _CRC_TABLE = tuple(_crc_table_entry(index) for index in range(256))
 
 def words_bytes(words: Words) -> bytes:
     """Registers as bytes, high byte first."""
-    return b"".join(word.to_bytes(2, "big") for word in words)
+    return struct.pack(f">{len(words)}H", *words)
 
 
 def u32_words(value: int) -> tuple[int, int]:

@@ -48,6 +48,11 @@ class Diverter:
     def travel_us(self) -> int:
         return self.gate.travel_ms * US_PER_MS
 
+    @property
+    def moving(self) -> bool:
+        """On its way to where it was ordered (unless stuck), by what was computed last."""
+        return self._deflection_us != self._target_us
+
     def order(self, position: GatePosition, at_us: int) -> None:
         self._deflection_us = self.deflection_us(at_us)
         self._anchor_us = at_us
@@ -78,7 +83,9 @@ class Diverter:
         return GatePosition.LEFT if deflection_us < 0 else GatePosition.RIGHT
 
     def feedback(self, at_us: int) -> GateFeedback:
-        deflection_us = self._target_us if self.blind else self.deflection_us(at_us)
+        if self.blind or (self._deflection_us == self._target_us and not self.stuck):
+            return self._at_end[self._target_us]
+        deflection_us = self.deflection_us(at_us)
         return self._at_end.get(deflection_us, self._between)
 
     def note_strike(self, from_us: int, to_us: int) -> None:
@@ -105,10 +112,10 @@ class LaneStore:
     _state: LaneState = field(default_factory=lambda: LaneState(0))
 
     def state(self) -> LaneState:
-        shown = (self.capacity_parcels - self.parcels, self.jammed)
-        if shown != self._shown:
-            room = max(0, shown[0])
-            self._shown = shown
+        left = self.capacity_parcels - self.parcels
+        if left != self._shown[0] or self.jammed is not self._shown[1]:
+            room = max(0, left)
+            self._shown = (left, self.jammed)
             self._state = LaneState(self.number, room == 0, self.jammed, min(room, 0xFFFF))
         return self._state
 

@@ -23,6 +23,13 @@ class Infeed:
     _earliest_us: int = 0
     _pair_open: bool = False
 
+    @property
+    def next_nm(self) -> int:
+        """Belt travel before which nothing is set on the belt; -1 if that is not known from travel."""
+        if self.parcels_per_h or not self.waiting:
+            return -1
+        return self._tail_nm + self.waiting[0].gap_before_mm * NM_PER_MM
+
     def add(self, parcels: Sequence[SimParcel]) -> None:
         self.waiting.extend(parcels)
 

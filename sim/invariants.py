@@ -21,6 +21,8 @@ from controller.core.vocabulary import (
 
 Body = tuple[int, int]  # PLC boot id, track id
 # After the host fell silent no gate starts towards a lane later than this, and a scan.
+# The host reckons with an encoder that may have slipped.
+LATE_MM_MAX = 100
 SILENCE_NS_MAX = 520_000_000
 
 
@@ -70,15 +72,18 @@ class _Plant:
 class Invariants:
     """Methods of the host's side: `handled`, `durable`, `started`, `recovered`, `counted`, `bounded`; of
     the plant's: `tracked`, `recorded`, `answered`, `entered_lane`. `lane_of` gives, for a gate and a
-    side, the destinations behind it; `content` the true parcels that a picture shows."""
+    side, the destinations behind it; `content` the true parcels that a picture shows; `beyond_mm` how far
+    a true parcel is beyond the decision point (negative: before, or not to be said just now)."""
 
     def __init__(
         self,
         lane_of: Callable[[int, GatePosition], tuple[Destination, ...]],
         content: dict[str, tuple[int, ...]],
+        beyond_mm: Callable[[int], int],
     ) -> None:
         self._lane_of = lane_of
         self._content = content
+        self._beyond_mm = beyond_mm
         self.passes: dict[int, Pass] = {}
         # what only a file that was set aside still tells
         self.aside: dict[int, Pass] = {}
@@ -264,6 +269,9 @@ class Invariants:
             raise InvariantBroken(5, f"track {sent.track_id} is released in another session's name")
         if known.starts != self._starts:
             raise InvariantBroken(4, f"track {sent.track_id} is released after our own restart")
+        parcels = self._plant.get(known.body, _Plant()).parcels
+        if parcels and self._beyond_mm(parcels[0]) > LATE_MM_MAX:
+            raise InvariantBroken(2, f"track {sent.track_id} is released beyond the decision point")
 
     def _outcome(self, at_ns: int, seq: int, outcome: c.RecordOutcome) -> None:
         known = self.passes.get(outcome.pass_no)
@@ -331,7 +339,9 @@ class Invariants:
         if not release:
             return
         body = self._body_of.get(number)
-        known = None if body is None else self._aside_of.get(body) or self._known(body)
+        known = None if body is None else self._known(body)
+        if body is not None and (known is None or not known.releases):
+            known = self._aside_of.get(body)
         if body is None or known is None or not known.releases:
             raise InvariantBroken(1, f"parcel {number} is in the release lane without a verdict")
         if known.verdict_seq > self._durable_seq:

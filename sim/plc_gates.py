@@ -16,6 +16,7 @@ from sim.plc_rows import Plant, Row
 
 _SIDE = {"left": GatePosition.LEFT, "right": GatePosition.RIGHT}
 HOLD = GatePosition.HOLD
+_NEVER_US = 1 << 62
 
 
 @dataclass(slots=True)
@@ -57,6 +58,21 @@ class GateDrive:
     def _way_ms(self) -> int:
         """The longest way: from one side to the other."""
         return self.gate.travel_ms * 2
+
+    @property
+    def at_hold(self) -> bool:
+        """Ordered to hold and confirmed there."""
+        return self.ordered is HOLD and self.confirmed is HOLD
+
+    @property
+    def stuck_at_us(self) -> int:
+        """When a movement under way will have taken too long; 0 if its end is still to be told."""
+        if self.differs_since_us is None:
+            return _NEVER_US
+        if self.confirmed is self.ordered:
+            return 0
+        allowed_ms = self._way_ms + self.plant.numbers.stuck_margin_ms
+        return self.differs_since_us + allowed_ms * 1_000
 
     def _record(self, phase: GatePhase) -> None:
         details = (phase, self.ordered, min(self._moving_ms, 0xFFFF))
@@ -148,6 +164,7 @@ class GateDrive:
 class Gates:
     plant: Plant
     drives: dict[int, GateDrive] = field(init=False)
+    waits: bool = False
     _ordered: list[GatePosition] = field(default_factory=list)
     _orders: tuple[GateOrder, ...] = ()
 
@@ -199,8 +216,8 @@ class Gates:
 
     def rule(self) -> bool:
         """Move what must move; True if the belt must stand for a gate."""
-        waits = [drive.rule() for drive in self.drives.values()]
-        return any(waits)
+        self.waits = any([drive.rule() for drive in self.drives.values()])
+        return self.waits
 
     @property
     def orders(self) -> tuple[GateOrder, ...]:
@@ -212,10 +229,12 @@ class Gates:
         return self._orders
 
     @property
-    def any_moving(self) -> bool:
-        """A gate is not (yet) confirmed where it was ordered, or was stuck and waits for a person."""
-        return any(d.stuck or d.differs_since_us is not None for d in self.drives.values())
+    def at_rest_until_us(self) -> int:
+        """Before this, no gate does anything by itself; 0 while the belt waits for one or one is stuck."""
+        if self.waits or self.any_stuck:
+            return 0
+        return min(drive.stuck_at_us for drive in self.drives.values())
 
     @property
     def any_stuck(self) -> bool:
-        return any(drive.stuck for drive in self.drives.values())
+        return any([drive.stuck for drive in self.drives.values()])

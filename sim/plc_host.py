@@ -34,12 +34,20 @@ class Host:
     _life_us: int = 0
     _heartbeats: dict[int, int] = field(default_factory=dict)
     _reset_bit: bool = False
+    _told: Sequence[int] = ()
 
     def listen(self, words: Sequence[int]) -> None:
         """Block C, once a scan."""
-        plant = self.plant
+        plant, heartbeat = self.plant, words[m.C_HEARTBEAT]
+        told = words[m.C_COMMAND_BITS : m.C_COUNT]
+        if told == self._told and heartbeat != self._heartbeats[self.session]:
+            # the latched host lives and says nothing new
+            self._heartbeats[self.session] = heartbeat
+            self._life_us = plant.now_us
+            return
+        self._told = ()
         before = (self.session, self.infeed_permit, self.belt_permit, self.alarm_reset)
-        session, heartbeat = u32_at(words, m.C_SESSION), words[m.C_HEARTBEAT]
+        session = u32_at(words, m.C_SESSION)
         # kept per session, so that a second host's writes never pass for the first one's life sign
         beats = self._heartbeats.get(session, heartbeat) != heartbeat
         latched = self._heartbeats.get(self.session, heartbeat)
@@ -55,6 +63,9 @@ class Host:
             self._obey(words)
         if (self.session, self.infeed_permit, self.belt_permit, self.alarm_reset) != before:
             plant.disturbed = True
+        obeyed = u32_at(words, m.C_ACK) == plant.ring.accepted_ack and not self.alarm_reset
+        if self.session and session == self.session and obeyed:
+            self._told = told
         plant.registers.write(m.P_ADDRESS + m.P_LATCHED_SESSION_LOW, [self.session & 0xFFFF])
 
     @property

@@ -8,13 +8,27 @@ worked through for nothing costs time, one skipped wrongly would be another PLC.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.core.units import u32_difference
 from plc import register_map as m
 from sim.plc_gates import Gates
 from sim.plc_io import PlcInputs
 from sim.plc_rows import Plant, Row
+
+_FAR_MM = 1 << 20
+
+
+class _GateNow(NamedTuple):
+    """`at_hold`: ordered to hold and there; `leased`: some body has a lease for it."""
+
+    number: int
+    at_mm: int
+    reach_mm: int
+    lead_mm: int
+    at_hold: bool
+    leased: bool
 
 
 @dataclass(slots=True)
@@ -27,20 +41,17 @@ class Quiet:
     _decisions: Sequence[int] = ()
     _from_counts: int = 0
     _free_counts: int = 0
-    _marks_speed: int = -1
-    _leading_marks: list[int] = field(default_factory=list)
+    _until_us: int = 0
 
     def asleep(self, inputs: PlcInputs, decisions: Sequence[int]) -> bool:
-        """Nothing came in and no body reached a place that matters."""
+        """No body reached a place that matters, and nothing but edges and telegrams came in."""
         before = self._inputs
-        if self.plant.disturbed or before is None:
+        if before is None or self.plant.disturbed or self.plant.now_us >= self._until_us:
             return False
         moved = u32_difference(inputs.counts, self._from_counts)
         return (
             0 <= moved < self._free_counts
             and self.plant.ring.fill < m.RING_INFEED_STOP_FILL
-            and not (inputs.edges or inputs.codes or inputs.weights or inputs.dimensions)
-            and not inputs.lane_edges
             and inputs.gates == before.gates
             and inputs.lanes == before.lanes
             and inputs.devices == before.devices
@@ -57,43 +68,61 @@ class Quiet:
             or plant.ring.fill >= m.RING_INFEED_STOP_FILL
             or inputs.open_zones
             or inputs.emergency_stop
-            or self.gates.any_moving
         )
         self._inputs = None if under_way else inputs
         if self._inputs is not None:
             self._decisions, self._from_counts = decisions, inputs.counts
+            self._until_us = self.gates.at_rest_until_us
             self._free_counts = self._travel_left()
 
     def _travel_left(self) -> int:
         """Counts until the first body reaches a place where something is decided; 0 if one is there."""
         plant = self.plant
-        if self._marks_speed != plant.speed_mm_per_s:
-            self._marks_speed, self._leading_marks = plant.speed_mm_per_s, self._marks_mm()
-        left_mm = min(map(self._left_mm, plant.rows), default=1 << 20)
+        gates = self._gates_now()
+        left_mm = _FAR_MM
+        for row in plant.rows:
+            for mark in self._marks_mm(row, gates):
+                # a place and its neighbours, so that > and >= make no difference
+                ahead_mm = mark - row.leading_mm
+                if -1 <= ahead_mm <= left_mm:
+                    left_mm = ahead_mm - 1 if ahead_mm > 1 else 1
         return left_mm * plant.line.encoder_counts_per_m // 1000 - 1
 
-    def _left_mm(self, row: Row) -> int:
-        plant, leading_mm = self.plant, row.leading_mm
-        marks = [mark for mark in self._leading_marks if mark > leading_mm]
-        for gate in plant.line.gates:
-            # its trailing edge leaves the gate
-            leaves_mm = gate.position_mm + row.body_mm
-            marks += (leaves_mm - 1, leaves_mm, leaves_mm + 1)
+    def _gates_now(self) -> list[_GateNow]:
+        plant, numbers = self.plant, self.plant.numbers
+        reach_mm = plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
+        return [
+            _GateNow(
+                drive.gate.number,
+                drive.gate.position_mm,
+                reach_mm,
+                plant.gate_lead_mm(drive.gate),
+                drive.at_hold,
+                any([r.lane is not None and r.lane.gate == drive.gate.number for r in plant.rows]),
+            )
+            for drive in self.gates.drives.values()
+        ]
+
+    def _marks_mm(self, row: Row, gates: list[_GateNow]) -> list[int]:
+        """Where its leading edge is when something is decided about this body."""
+        plant, lane = self.plant, row.lane
+        marks = []
+        if row.destination is None and row.default is None:
+            marks.append(plant.decision_point_mm)
         if not row.seen:
-            # it is missed
             eyes = plant.line.eyes
             past_last = row.eyes_passed >= len(eyes)
             next_mm = plant.line.belt_end_mm if past_last else eyes[row.eyes_passed].position_mm
-            late_mm = next_mm + plant.numbers.eye_window_mm
-            marks += (late_mm, late_mm + 1)
-        return min((mark - leading_mm for mark in marks if mark > leading_mm), default=1 << 20)
-
-    def _marks_mm(self) -> list[int]:
-        """Places of a leading edge; each with its neighbours, so that > and >= make no difference."""
-        plant, numbers = self.plant, self.plant.numbers
-        places = [plant.decision_point_mm, plant.pre_gate_eye.position_mm]
-        reach_mm = plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
-        for gate in plant.line.gates:
-            lead_mm = plant.gate_lead_mm(gate)
-            places += [gate.position_mm - ahead for ahead in (2 * lead_mm, lead_mm, reach_mm, 0)]
-        return sorted({place + off for place in places for off in (-1, 0, 1)})
+            marks.append(next_mm + plant.numbers.eye_window_mm)  # it is missed
+        if lane is not None and not row.started:
+            marks.append(plant.pre_gate_eye.position_mm)
+        for gate in gates:
+            if gate.at_hold and not gate.leased:
+                continue  # at a gate that holds and is to hold nothing happens to a body that passes
+            marks.append(gate.at_mm + row.body_mm)  # its trailing edge leaves the gate
+            leased_here = lane is not None and lane.gate == gate.number
+            if leased_here or not gate.at_hold:
+                marks += (gate.at_mm, gate.at_mm - gate.reach_mm)
+            if leased_here and not row.started:
+                marks += (gate.at_mm - gate.lead_mm, gate.at_mm - 2 * gate.lead_mm)
+        return marks

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from controller.core import events
-from controller.core.units import u32_sum
+from controller.core.units import U32_MAX, u32_sum
 from plc import register_map as m
 from plc.record_codec import encode_record, u32_words
 from sim.plc_io import Note, RecordNote, RegisterWrite
@@ -35,9 +35,10 @@ class Registers:
         self.commits.append(RegisterWrite(address, tuple(words)))
 
     def take(self) -> tuple[tuple[RegisterWrite, ...], tuple[Note, ...]]:
-        commits, notes = tuple(self.commits), tuple(self.notes)
-        self.commits.clear()
-        self.notes.clear()
+        commits, self.commits = tuple(self.commits), []
+        if not self.notes:
+            return commits, ()
+        notes, self.notes = tuple(self.notes), []
         return commits, notes
 
 
@@ -56,7 +57,15 @@ class Ring:
 
     @property
     def fill(self) -> int:
-        return len(self.unacknowledged)
+        """Slots that the next records do not get in a row: those that wait, around the wrap more."""
+        waiting = len(self.unacknowledged)
+        wraps = self.next_seq > U32_MAX - m.R_SLOTS
+        if not waiting or not (wraps or self.unacknowledged[0] > self.next_seq):
+            return waiting
+        free, seq = 0, self.next_seq
+        while free < m.R_SLOTS - waiting and seq % m.R_SLOTS not in self._taken:
+            free, seq = free + 1, u32_sum(seq, 1) or 1
+        return m.R_SLOTS - free
 
     def push(
         self,

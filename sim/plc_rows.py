@@ -110,6 +110,8 @@ class Plant:
     # A row is no longer what table T shows; this scan has to be worked through.
     touched: bool = False
     disturbed: bool = True
+    # Bodies came, went or changed their length: what was decided of them may change.
+    reshaped: bool = False
     decision_point_mm: int = 0
     rows: list[Row] = field(default_factory=list)
     table: list[Row | None] = field(default_factory=lambda: [None] * m.T_ROWS)
@@ -157,8 +159,9 @@ class Plant:
         """An eye measured the body."""
         row.length_counts = length_counts
         length_mm = mm_from_counts(length_counts, self.line.encoder_counts_per_m)
-        row.body_mm = length_mm or self.line.parcel_length_max_mm
-        self.touched = True
+        body_mm = length_mm or self.line.parcel_length_max_mm
+        self.reshaped = self.reshaped or body_mm != row.body_mm
+        row.body_mm, self.touched = body_mm, True
 
     def moved_mm(self, travel_ms: int) -> int:
         """Belt movement in this time at its set speed, never under the line's own; rounded up."""
@@ -204,7 +207,7 @@ class Plant:
         travelled = u32_difference(self.counts, counts)
         row.leading_mm = mm_from_counts(travelled, self.line.encoder_counts_per_m)
         row.body_mm = self.line.parcel_length_max_mm
-        self.touched = True
+        self.touched = self.reshaped = True
         self.next_track_id = u32_sum(self.next_track_id, 1) or 1
         self.table[self.table.index(None)] = row
         self.rows.append(row)
@@ -219,7 +222,7 @@ class Plant:
 
     def drop(self, row: Row) -> None:
         self.rows.remove(row)
-        self.touched = True
+        self.touched = self.reshaped = True
         self.table[self.table.index(row)] = None
 
     def behind(self, row: Row) -> Row | None:

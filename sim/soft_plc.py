@@ -21,7 +21,7 @@ from plc.record_codec import u32_words
 from sim.plc_drive import Drive
 from sim.plc_gates import Gates
 from sim.plc_host import Decisions, Host
-from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs
+from sim.plc_io import DeviceState, LaneState, PlcInputs, PlcOutputs, TriggerPulse
 from sim.plc_quiet import Quiet
 from sim.plc_ring import Registers, Ring
 from sim.plc_rows import Plant, PlcSettings
@@ -30,6 +30,27 @@ from sim.plc_tracking import Tracking
 # The registers a host may write, as `scan` is given them: block C to the end of block D.
 HOST_BLOCKS_ADDRESS = m.C_ADDRESS
 HOST_BLOCKS_COUNT = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
+# Plain numbers: they are put together at every scan's end.
+(
+    _BELT_RUNNING,
+    _INFEED_RUNNING,
+    _WATCHDOG_TRIPPED,
+    _EMERGENCY_STOP,
+    _GATE_FAULT,
+    _SESSION_LATCHED,
+    _JAM,
+) = (
+    int(bit)
+    for bit in (
+        PlcStateBit.BELT_RUNNING,
+        PlcStateBit.INFEED_RUNNING,
+        PlcStateBit.WATCHDOG_TRIPPED,
+        PlcStateBit.EMERGENCY_STOP,
+        PlcStateBit.GATE_FAULT,
+        PlcStateBit.SESSION_LATCHED,
+        PlcStateBit.JAM,
+    )
+)
 _D_AT = m.D_ADDRESS - m.C_ADDRESS
 
 
@@ -57,6 +78,8 @@ class SoftPlc:
         self._devices: dict[int, DeviceState] = {}
         self._lanes: dict[int, LaneState] = {}
         self._told: tuple[object, ...] = ()
+        self._more_shown = 0
+        self._followed = False
         self._heartbeat = 0
         self._booted = False
 
@@ -65,21 +88,47 @@ class SoftPlc:
         plant = self.plant
         plant.begin_scan(now_us, inputs.counts, inputs.speed_mm_per_s)
         if self._booted:
-            self.host.listen(host_blocks[: m.C_COUNT])
+            self.host.listen(host_blocks)
         else:
             self._boot()
         decisions = host_blocks[_D_AT:]
-        if not self._quiet.asleep(inputs, decisions):
+        if not (self._quiet.asleep(inputs, decisions) and self._only_tracked(inputs, decisions)):
             self._work(inputs, decisions)
             self._quiet.settle(inputs, decisions)
+            self._show_state()
+        elif self.more_state_bits != self._more_shown:
+            self._show_state()
         return self._outputs()
+
+    def _only_tracked(self, inputs: PlcInputs, decisions: Sequence[int]) -> bool:
+        """Edges and telegrams become records; False if they changed what has to be decided."""
+        if not (
+            inputs.edges
+            or inputs.codes
+            or inputs.weights
+            or inputs.dimensions
+            or inputs.lane_edges
+        ):
+            return True
+        plant = self.plant
+        plant.look()
+        self.tracking.follow(inputs)
+        self._followed = True
+        if plant.reshaped or plant.ring.fill >= m.RING_INFEED_STOP_FILL:
+            return False
+        plant.write_table()
+        self._quiet.settle(inputs, decisions)
+        self._followed = False
+        return True
 
     def _work(self, inputs: PlcInputs, decisions: Sequence[int]) -> None:
         """Everything of a scan but the host's life sign."""
         plant = self.plant
-        plant.look()
-        self._report_changes(inputs)
-        self.tracking.follow(inputs)
+        if not self._followed:
+            plant.look()
+            self._report_changes(inputs)
+            self.tracking.follow(inputs)
+        self._followed = plant.reshaped = False
         self.drive.emergency_stop(inputs.emergency_stop)
         self.gates.listen(inputs.gates, self.host.alarm_reset)
         self.decisions.shut_lanes(self._shut_lanes(inputs))
@@ -116,7 +165,8 @@ class SoftPlc:
         force(m.H_MAGIC, (m.MAGIC,))
 
     def _report_changes(self, inputs: PlcInputs) -> None:
-        """Devices (all of them once after a start) and lanes that became full, free, jammed or clear."""
+        """Devices (all of them once after a start), and lanes that became full, free, jammed or clear or
+        whose room changed where it may be too little for what is on the belt."""
         told = (inputs.devices, inputs.lanes)
         if told == self._told:
             return
@@ -129,7 +179,7 @@ class SoftPlc:
                 record(events.DeviceChanged, device.source, 0, *flags)
         for lane in inputs.lanes:
             before = self._lanes.get(lane.lane, LaneState(lane.lane))
-            if (before.full, before.jammed) != (lane.full, lane.jammed):
+            if _lane_words(before) != _lane_words(lane):
                 state = (lane.full, lane.jammed, lane.room_parcels)
                 record(events.LaneChanged, lane.lane, 0, *state)
             self._lanes[lane.lane] = lane
@@ -148,25 +198,35 @@ class SoftPlc:
 
     def _outputs(self) -> PlcOutputs:
         self._heartbeat = (self._heartbeat + 1) & 0xFFFF
-        self.registers.write(m.H_STATE_BITS, [self._state_bits()])
-        self.registers.write(m.H_HEARTBEAT, [self._heartbeat])
-        triggers = tuple(self.tracking.triggers)
-        self.tracking.triggers.clear()
+        self.registers.force(m.H_HEARTBEAT, (self._heartbeat,))
+        triggers: tuple[TriggerPulse, ...] = ()
+        if self.tracking.triggers:
+            triggers = tuple(self.tracking.triggers)
+            self.tracking.triggers.clear()
         commits, notes = self.registers.take()
         drive = self.drive
         return PlcOutputs(
             drive.belt_run, drive.infeed_run, self.gates.orders, triggers, commits, notes
         )
 
+    def _show_state(self) -> None:
+        self._more_shown = self.more_state_bits
+        self.registers.write(m.H_STATE_BITS, [self._state_bits()])
+
     def _state_bits(self) -> int:
         drive, host = self.drive, self.host
-        states = (
-            (drive.belt_run, PlcStateBit.BELT_RUNNING),
-            (drive.infeed_run, PlcStateBit.INFEED_RUNNING),
-            (host.tripped, PlcStateBit.WATCHDOG_TRIPPED),
-            (drive.emergency, PlcStateBit.EMERGENCY_STOP),
-            (self.gates.any_stuck, PlcStateBit.GATE_FAULT),
-            (host.session != 0, PlcStateBit.SESSION_LATCHED),
-            (drive.jammed, PlcStateBit.JAM),
+        return (
+            drive.belt_run * _BELT_RUNNING
+            | drive.infeed_run * _INFEED_RUNNING
+            | host.tripped * _WATCHDOG_TRIPPED
+            | drive.emergency * _EMERGENCY_STOP
+            | self.gates.any_stuck * _GATE_FAULT
+            | (host.session != 0) * _SESSION_LATCHED
+            | drive.jammed * _JAM
+            | self.more_state_bits
         )
-        return sum(bit for on, bit in states if on) | self.more_state_bits
+
+
+def _lane_words(lane: LaneState) -> tuple[bool, bool, int]:
+    """What the host is to know of a lane; room for all that can be on the belt is room enough."""
+    return lane.full, lane.jammed, min(lane.room_parcels, m.T_ROWS)

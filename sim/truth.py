@@ -97,7 +97,14 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
     },
     FaultKind.BY_HAND: _TRACKING_REASONS
     | _BELT_REASONS
-    | {Reason.TOUCHING, Reason.WEIGHT_DISAGREES, Reason.WEIGHT_NOT_VALID, Reason.NOT_DECLARED},
+    | {
+        Reason.TOUCHING,
+        Reason.WEIGHT_DISAGREES,
+        Reason.WEIGHT_NOT_VALID,
+        Reason.NOT_DECLARED,
+        Reason.DIMENSIONS_DISAGREE,
+        Reason.PICTURE_DISAGREES,
+    },
     FaultKind.PICTURES: frozenset(
         {Reason.OPAQUE, Reason.PICTURE_DISAGREES, Reason.TOUCHING, Reason.UNDECLARED_METAL}
     ),

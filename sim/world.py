@@ -35,6 +35,7 @@ from sim.sensors import Dimensioner, Scale, label_places_mm, read_labels
 
 # How far into a lane its eye stands.
 LANE_EYE_MM = 300
+_FAR_NM = 1 << 62
 _LEADING, _TRAILING = 0, 1
 # Truth is asked for soon after the edge; a sweep of millions of parcels must not keep it all.
 _BODIES_MAX = 1_000
@@ -134,18 +135,24 @@ class World:
             )
             for lane in settings.lanes
         }
+        self._diverters, self._lanes = [*self.diverters.values()], [*self.lanes.values()]
         # truth behind each leading edge, by (eye, encoder counts)
         self.bodies: dict[tuple[int, int], tuple[BeltParcel, ...]] = {}
         self._agenda: list[_Mark] = []
         self._serial = 0
         self._pending = _Pending()
         self._orders: tuple[GateOrder, ...] = ()
+        self._calm_nm = -1
+        self._calm_outputs = (False, False)
 
     # --- the step ---------------------------------------------------------------------------------
 
     def step(self, to_us: int, outputs: PlcOutputs) -> PlcInputs:
         """Obey `outputs` until `to_us`; what the PLC's inputs show then."""
         belt, from_us = self.belt, self.belt.now_us
+        if self._is_calm(to_us, outputs):
+            belt.advance(to_us)
+            return self.inputs()
         running = outputs.belt_run and not self.emergency_stop
         belt.set_speed(self.drive_speed_mm_per_s if running else 0)
         if outputs.gates != self._orders:
@@ -157,13 +164,35 @@ class World:
                 self._set_on_belt(parcel, start_nm, -1)
         belt.advance(to_us)
         self._meet_what_is_due()
-        for diverter in self.diverters.values():
+        for diverter in self._diverters:
             if diverter.beam.inside:
                 diverter.note_strike(from_us, to_us)
-        for lane in self.lanes.values():
+        for lane in self._lanes:
             if lane.takeaway_ms:
                 lane.take_away(to_us)
+        self._look_ahead(outputs, running)
         return self.inputs()
+
+    def _look_ahead(self, outputs: PlcOutputs, running: bool) -> None:
+        """How far the belt may move before anything can happen, if the outputs stay as they are."""
+        calm_nm = self._agenda[0].at_nm if self._agenda else _FAR_NM
+        if self.infeed.waiting and running and outputs.infeed_run:
+            calm_nm = min(calm_nm, self.infeed.next_nm)
+        busy = any([d.beam.inside and d.moving for d in self._diverters])
+        if busy or any([lane.takeaway_ms for lane in self._lanes]):
+            calm_nm = -1
+        self._calm_nm, self._calm_outputs = calm_nm, (outputs.belt_run, outputs.infeed_run)
+
+    def _is_calm(self, to_us: int, outputs: PlcOutputs) -> bool:
+        belt = self.belt
+        speed = belt.speed_mm_per_s
+        return (
+            belt.travel_nm + speed * (to_us - belt.now_us) < self._calm_nm
+            and self._calm_outputs == (outputs.belt_run, outputs.infeed_run)
+            and outputs.gates == self._orders
+            and not self.emergency_stop
+            and (speed == self.drive_speed_mm_per_s or not outputs.belt_run)
+        )
 
     def _meet_what_is_due(self) -> None:
         belt = self.belt
@@ -197,8 +226,8 @@ class World:
             codes,
             weights,
             dimensions,
-            tuple([diverter.feedback(now_us) for diverter in self.diverters.values()]),
-            tuple([lane.state() for lane in self.lanes.values()]),
+            tuple([diverter.feedback(now_us) for diverter in self._diverters]),
+            tuple([lane.state() for lane in self._lanes]),
             self.devices,
             self.open_zones,
             self.emergency_stop,
@@ -208,6 +237,8 @@ class World:
     def drive_speed_mm_per_s(self) -> int:
         """The drive's set speed now."""
         speed = self.settings.belt_speed_mm_per_s
+        if not self.options.speed_profile:
+            return speed
         for from_us, profile_speed in self.options.speed_profile:
             if from_us <= self.belt.now_us:
                 speed = profile_speed
@@ -244,6 +275,7 @@ class World:
 
     def insert(self, parcel: SimParcel, leading_mm: int) -> None:
         """Somebody lays a parcel on the belt with its leading edge at `leading_mm`."""
+        self._calm_nm = -1
         self._set_on_belt(parcel, self.belt.travel_nm - leading_mm * NM_PER_MM, leading_mm)
 
     def _set_on_belt(self, parcel: SimParcel, start_nm: int, after_mm: int) -> None:

@@ -20,6 +20,13 @@ from controller.core.vocabulary import (
     Reason,
 )
 
+# Something is awaited that may not come.
+_WAITING = (
+    ParcelState.TRACKED,
+    ParcelState.DECIDING,
+    ParcelState.COMMITTING,
+    ParcelState.UNSENT,
+)
 REVOCABLE = (
     ParcelState.COMMITTING,
     ParcelState.UNSENT,
@@ -63,18 +70,20 @@ def left_sensors_ns(turn: Turn, parcel: Parcel) -> int | None:
 
 def due_ns(turn: Turn, parcel: Parcel) -> int | None:
     """When this parcel needs attention without any other event."""
-    limits: list[int | None] = []
-    if parcel.state is ParcelState.TRACKED:
-        left_ns = left_sensors_ns(turn, parcel)
-        limit_ns = turn.settings.evidence_limit_ms * NS_PER_MS
-        limits = [None if left_ns is None else left_ns + limit_ns, host_deadline_ns(turn, parcel)]
-    elif parcel.state is ParcelState.DECIDING:
-        look_up_ns = turn.settings.look_up_limit_ms * NS_PER_MS
-        limits = [parcel.decide_asked_at_ns + look_up_ns, host_deadline_ns(turn, parcel)]
-    elif parcel.state in (ParcelState.COMMITTING, ParcelState.UNSENT):
-        limits = [host_deadline_ns(turn, parcel)]
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else None
+    state = parcel.state
+    if state not in _WAITING:
+        return None
+    due = host_deadline_ns(turn, parcel)
+    other: int | None = None
+    if state is ParcelState.TRACKED:
+        other = left_sensors_ns(turn, parcel)
+        if other is not None:
+            other += turn.settings.evidence_limit_ms * NS_PER_MS
+    elif state is ParcelState.DECIDING:
+        other = parcel.decide_asked_at_ns + turn.settings.look_up_limit_ms * NS_PER_MS
+    if due is None or other is None:
+        return other if due is None else due
+    return min(due, other)
 
 
 def advance(turn: Turn, parcel: Parcel) -> None:
@@ -196,15 +205,23 @@ def _line_reasons(turn: Turn, parcel: Parcel) -> tuple[Reason, ...]:
         reasons.append(Reason.LINE_ABORTED)
     if parcel.trigger is not None and not state.xray.proven:
         reasons.append(Reason.ASSOCIATION_UNPROVEN)
-    key = parcel.lists[0].list_key if len(parcel.lists) == 1 else ""
-    twins = (
-        other
-        for other in state.parcels.values()
-        if other is not parcel and other.state is not ParcelState.GONE
-    )
-    if key and any(len(twin.lists) == 1 and twin.lists[0].list_key == key for twin in twins):
+    if len(parcel.lists) == 1 and _has_twin(turn, parcel):
         reasons.append(Reason.DUPLICATE)
     return tuple(reasons)
+
+
+def _has_twin(turn: Turn, parcel: Parcel) -> bool:
+    """Another body on the belt names the same list, or shows the same code: which one is it?
+
+    Whatever else the other one names, and whether or not its look-up was answered.
+    """
+    key, codes = parcel.lists[0].list_key, set(complete_codes(parcel.code_parts))
+    return any(
+        any(facts.list_key == key for facts in other.lists)
+        or not codes.isdisjoint(complete_codes(other.code_parts))
+        for other in turn.state.parcels.values()
+        if other is not parcel
+    )
 
 
 def _with_lane(turn: Turn, judgement: Judgement) -> Judgement:

@@ -53,6 +53,7 @@ _TABLE = (
     Fault("late_scan", "out-of-order / late scan", _TELEGRAM, faults_sensors.late_scan),
     Fault("two_codes", "two barcodes on one parcel", _TELEGRAM, faults_sensors.two_codes),
     Fault("neighbours_code", "out-of-order / late scan", _TELEGRAM, faults_sensors.neighbours_code),
+    Fault("twin_parcel", "duplicate waybill", _TELEGRAM, faults_sensors.twin_parcel),
     Fault("no_weight", _WEIGHT, _TELEGRAM, faults_sensors.no_weight),
     Fault("zero_weight", _WEIGHT, _TELEGRAM, faults_sensors.zero_weight),
     Fault("stuck_scale", _WEIGHT, _TELEGRAM, faults_sensors.stuck_scale),

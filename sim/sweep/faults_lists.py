@@ -9,6 +9,7 @@ from controller.core.units import NS_PER_MS
 from sim.beams import BeltParcel
 from sim.belt import NM_PER_MM
 from sim.parcels import ParcelKind
+from sim.sweep.virtual_lists import WAKE_NS_MAX
 from sim.truth import FaultKind
 
 if TYPE_CHECKING:
@@ -119,12 +120,13 @@ def _store_fault(
     run: "Run", name: str, for_ms: int, slow_ns: int = 0, unavailable: bool = False
 ) -> None:
     window = run.windows.open(FaultKind.LISTS)
-    store = run.store
+    store, since_ns = run.store, run.agenda.now_ns - WAKE_NS_MAX
     store.slow_ns, store.unavailable = slow_ns, unavailable
     store.on_fault = run.once(name)
 
     def over() -> None:
         store.slow_ns, store.unavailable = 0, False
+        run.readable_since(since_ns)
         window.end()
 
     run.agenda.after(for_ms * NS_PER_MS, over)

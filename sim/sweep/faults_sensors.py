@@ -8,7 +8,7 @@ from dataclasses import replace
 from random import Random
 from typing import TYPE_CHECKING
 
-from controller.core.units import NS_PER_MS
+from controller.core.units import NS_PER_MS, u32_difference
 from sim.plc_io import CodeSeen, PlcInputs, ScaleReading
 from sim.sweep.virtual_vision import PictureFault
 from sim.truth import FaultKind
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Codes = tuple[CodeSeen, ...]
 # From the sensor's telegram back to the parcel's induct, and on to its lane.
 PASS_MS = 6_500
+# A label anywhere on a body, and the body's middle.
+_SAME_BODY_COUNTS = 220
 _WAIT_MS = 4_000
 
 
@@ -136,6 +138,34 @@ def neighbours_code(run: "Run", rng: Random, name: str) -> None:
         return inputs._replace(codes=(replace(code, text=before[0]),))
 
     _distort(run, name, change)
+
+
+def twin_parcel(run: "Run", rng: Random, name: str) -> None:
+    """A body with a copy of the label before it, and as heavy: only the list tells that they are two."""
+    between = run.config.line.scale_position_mm - run.config.line.scanner_position_mm
+    first: list[CodeSeen] = []
+    weight: list[ScaleReading] = []
+    twin: list[CodeSeen] = []
+
+    def follows(code: CodeSeen, counts: int) -> bool:
+        return abs(u32_difference(counts, code.counts) - between) <= _SAME_BODY_COUNTS
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        for reading in inputs.weights:
+            if first and not weight and follows(first[0], reading.counts):
+                weight.append(reading)
+            elif weight and twin and follows(twin[0], reading.counts):
+                return inputs._replace(weights=(replace(reading, weight_mg=weight[0].weight_mg),))
+        code = _first_code(inputs)
+        if code is None or twin:
+            return None
+        if not first:
+            first.append(code)
+            return None
+        twin.append(code)
+        return inputs._replace(codes=(replace(code, text=first[0].text),))
+
+    _distort(run, name, change, 2)
 
 
 # --- scale and dimensioner ------------------------------------------------------------------------

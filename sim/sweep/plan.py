@@ -10,11 +10,14 @@ from random import Random
 
 from controller.core.units import U32_MAX
 
-PITCH_MS = 720
+# A PLC scan of 10 ms at the line's full rate, or one of 20 ms: its gates need 325 mm of clear belt, which
+# every parcel has at 4,700 an hour.
+SCAN_MS_AND_RATE = ((20, 4_700), (20, 4_700), (20, 4_700), (10, 5_000))
+PITCH_MS = 766
 # The first parcels; the share of the parcels that come in while faults happen.
 FAULTS_FROM_MS = 5_000
 FAULT_PHASE_PERMILLE = 500
-FAULTS_PER_RUN = (4, 10)
+FAULTS_PER_RUN = (7, 14)
 NEAR_WRAP_PERMILLE = 240
 MIDNIGHT_PERMILLE = 150
 WRAP_WITHIN = 50
@@ -50,16 +53,20 @@ class Starts:
 class Plan:
     """`utc_ns` is the wall clock at the start, `phase_us` the poll's place after the PLC's scan.
 
+    `fed` is how many of the run's parcels are fed: all, unless a failing run was made shorter.
     `faults_until_ms`: no fault begins later; what follows is the quiet phase. `exhaustive` leaves out no
     scan and no poll.
     """
 
     seed: int
     parcels: int
+    fed: int
     injections: tuple[Injection, ...]
     faults_until_ms: int
     starts: Starts
     utc_ns: int
+    scan_ms: int
+    rate_parcels_per_h: int
     phase_us: int
     part_seed: int
     exhaustive: bool = False
@@ -75,6 +82,7 @@ def make_plan(seed: int, parcels: int, names: Sequence[str]) -> Plan:
     to_midnight_ms = rng.randrange(FAULTS_FROM_MS, max(FAULTS_FROM_MS + 1, parcels * PITCH_MS))
     noon_ns = NS_PER_DAY * 20_000 + NS_PER_DAY // 2
     utc_ns = NS_PER_DAY * 20_001 - to_midnight_ms * 10**6 if midnight else noon_ns
+    scan_ms, rate = rng.choice(SCAN_MS_AND_RATE)
     chosen = _chosen(rng, seed, names)
     injections = [
         Injection(name, rng.randrange(FAULTS_FROM_MS, until_ms), rng.getrandbits(32))
@@ -84,11 +92,14 @@ def make_plan(seed: int, parcels: int, names: Sequence[str]) -> Plan:
     return Plan(
         seed=seed,
         parcels=parcels,
+        fed=parcels,
         injections=tuple(injections),
         faults_until_ms=until_ms,
         starts=starts,
         utc_ns=utc_ns,
-        phase_us=rng.randrange(0, 9_000, 500),
+        scan_ms=scan_ms,
+        rate_parcels_per_h=rate,
+        phase_us=rng.randrange(0, scan_ms * 1_000 - 1_000, 500),
         part_seed=rng.getrandbits(48),
     )
 

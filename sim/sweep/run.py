@@ -6,7 +6,7 @@ a clock or chance but the plan's seeds, so that a plan gives the same run on eve
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from controller.config import LineConfig
@@ -23,7 +23,7 @@ from sim.plc_rows import PlcSettings
 from sim.sweep.agenda import Agenda, VirtualClock
 from sim.sweep.fault_windows import Windows
 from sim.sweep.operator import Operator
-from sim.sweep.plan import Plan
+from sim.sweep.plan import PITCH_MS, Plan
 from sim.sweep.verdict_on_run import judged, left_behind
 from sim.sweep.virtual_host import HostKilled, VirtualHost
 from sim.sweep.virtual_lists import ListStore
@@ -42,6 +42,8 @@ HOST_STARTS_NS = 30 * NS_PER_MS
 EXTRA_MS = 400_000
 SETTLED_MS = 2_000
 LATE_LOOK_SCANS = 4
+# The matrix row that every workload has.
+TOUCHING = "touching"
 
 
 @dataclass(slots=True)
@@ -92,7 +94,9 @@ class Run:
             WorldSettings(encoder_start_counts=plan.starts.encoder_counts),
             _plc_numbers(plan),
         )
-        self.invariants = Invariants(self._destinations_behind, self.vision.content)
+        self.invariants = Invariants(
+            self._destinations_behind, self.vision.content, self._beyond_mm
+        )
         self.host = VirtualHost(
             config,
             self.agenda,
@@ -165,6 +169,14 @@ class Run:
         now_ns = self.agenda.now_ns
         self.receipts.append(ReceiptSent(waybill, status, now_ns, now_ns))
 
+    def readable_since(self, since_ns: int) -> None:
+        """What became durable since then could be read by nobody until now."""
+        now_ns = self.agenda.now_ns
+        self.receipts = [
+            replace(said, durable_ns=now_ns) if said.durable_ns >= since_ns else said
+            for said in self.receipts
+        ]
+
     # --- the loop ---------------------------------------------------------------------------------
 
     def play(self) -> RunResult:
@@ -174,6 +186,8 @@ class Run:
             self._play()
         except InvariantBroken as broken:
             failures.append(str(broken))
+        except Exception as error:  # noqa: BLE001 - whatever a part raises is what the run found
+            failures.append(f"crash: {error!r}")
         found = judged(self)
         failures += [] if failures else left_behind(self, found)
         return self._result(found, failures)
@@ -229,7 +243,7 @@ class Run:
         self.kill_host(rng.random() < 0.5, rng.randrange(150, 3_000), power=False)
 
     def _limit_us(self) -> int:
-        return (self.plan.parcels * 720 + EXTRA_MS) * 1_000
+        return (self.plan.parcels * PITCH_MS + EXTRA_MS) * 1_000
 
     # --- what the parts tell ----------------------------------------------------------------------
 
@@ -264,6 +278,13 @@ class Run:
                 return lane.destinations
         return ()
 
+    def _beyond_mm(self, number: int) -> int:
+        """Truly beyond the decision point; not said where the host cannot know how fast the belt is."""
+        line, belt = self.config.line, self.plant.world.belt
+        steady = belt.speed_mm_per_s == line.belt_speed_mm_per_s and self.medium.steady
+        position_mm = self.plant.world.position_mm(number) if steady else None
+        return -1 if position_mm is None else position_mm - line.decision_position_mm
+
     def _first_core(self, core: LineController) -> None:
         core.state.decision_seq = self.plan.starts.decision_seq
 
@@ -292,6 +313,9 @@ class Run:
     # --- the end ----------------------------------------------------------------------------------
 
     def _result(self, found: Judged, failures: list[str]) -> RunResult:
+        pairs = sum(len(entry.parcel_numbers) > 1 for entry in self.plant.truth.passes())
+        if self.plan.injections and pairs:
+            self.injected[TOUCHING] += pairs
         head = self.disk.files[-1].records[-1].hash.hex() if self.disk.files else ""
         return RunResult(
             seed=self.plan.seed,
@@ -313,6 +337,7 @@ class Run:
 def _plc_numbers(plan: Plan) -> PlcSettings:
     starts = plan.starts
     return PlcSettings(
+        scan_ms=plan.scan_ms,
         first_ring_seq=starts.ring_seq,
         first_track_id=starts.track_id,
         first_trigger_no=starts.trigger_no,

@@ -104,6 +104,6 @@ def _progress(run: "Run", found: Judged) -> list[str]:
     held = [number for number in clean if lane_of.get(number) != run.release_lane()]
     if held:
         return [f"I9: clean parcels {held[:NAMED_MAX]} were held in the quiet phase"]
-    if run.plan.parcels >= QUIET_FROM_PARCELS and len(clean) < QUIET_CLEAN_MIN:
+    if run.plan.fed >= QUIET_FROM_PARCELS and len(clean) < QUIET_CLEAN_MIN:
         return [f"I9: only {len(clean)} clean parcels came after the last fault's end"]
     return []

@@ -194,12 +194,13 @@ class VirtualJournal:
         try:
             self._store(batch)
         except OSError as error:
+            self._unsure = batch  # nothing may overtake it while the failure is told
             room = error.errno == ENOSPC and self._disk.release_ballast()
             self._fail(f"The journal cannot be written ({error.strerror}).")
             if not room:
-                self._unsure = batch
                 return False
             self._store(batch)
+            self._unsure = ()
         return True
 
     def _store(self, batch: tuple[Group, ...]) -> None:

@@ -18,8 +18,10 @@ from plc.polled_link import PolledLink
 from sim.sweep.agenda import Agenda
 from sim.sweep.virtual_wire import Medium, Wait, connection, wait
 
-# What a poll reads beside the life sign: all of H and P behind it.
-_FIRST, _END = m.H_BOOT_ID, HEADER_RUN.count
+# What a poll reads beside the life sign: H and P. The accepted acknowledgement tells a host nothing
+# while the head stands.
+_END = HEADER_RUN.count
+_ACK, _AFTER_ACK = m.H_ACCEPTED_ACK, m.H_ACCEPTED_ACK + 2
 # Well inside the time after which decisions wait for a poll, and inside every life sign limit.
 _SKIPPED_MAX = 12
 _BEAT_BIT = 0x8000
@@ -62,6 +64,7 @@ class VirtualLink(PolledLink):
         self._news = True
         self._skipped = 0
         self._seen: list[int] = []
+        self._seen_after: list[int] = []
         self._last_words: list[int] = []
         self._last_ns = 0
 
@@ -100,7 +103,9 @@ class VirtualLink(PolledLink):
         if self._nothing_new():
             self._skip()
         else:
-            self._catch_up()
+            if self._skipped and self._in_trouble():
+                self._catch_up()
+            self._skipped = 0
             self._go_on()
             self._remember()
 
@@ -118,7 +123,8 @@ class VirtualLink(PolledLink):
             and self._skipped < _SKIPPED_MAX
             and self._exchange.poll_run() is HEADER_RUN
             and image[m.H_HEARTBEAT] != self._last_words[m.H_HEARTBEAT]
-            and image[_FIRST:_END] == self._seen
+            and image[m.H_BOOT_ID : _ACK] == self._seen
+            and image[_AFTER_ACK:_END] == self._seen_after
         )
 
     def _skip(self) -> None:
@@ -133,16 +139,27 @@ class VirtualLink(PolledLink):
 
     def _catch_up(self) -> None:
         """What the last skipped poll would have noted: that the PLC was alive then."""
-        if self._skipped and self._exchange.connected:
+        if self._exchange.connected:
             self._exchange.take_header(self._last_ns, self._last_words)
-        self._skipped = 0
+
+    def _in_trouble(self) -> bool:
+        """The poll to come will not itself show that the PLC lives."""
+        medium = self._medium
+        return (
+            medium.image is None
+            or medium.torn is not None
+            or medium.faults.any
+            or medium.image[m.H_HEARTBEAT] == self._last_words[m.H_HEARTBEAT]
+        )
 
     def _remember(self) -> None:
         """What the poll just made has seen; a link that is not idle after it is not at rest."""
         image = self._medium.image
         self._news = not self._resting or image is None or self._exchange.next_read() is not None
         if image is not None:
-            self._seen, self._last_words = image[_FIRST:_END], image[:_END]
+            self._last_words = image[:_END]
+            self._seen = self._last_words[m.H_BOOT_ID : _ACK]
+            self._seen_after = self._last_words[_AFTER_ACK:]
 
     # --- the coroutine ----------------------------------------------------------------------------
 

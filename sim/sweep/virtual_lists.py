@@ -116,8 +116,13 @@ class VirtualReader:
 
     def _look(self) -> None:
         """Tell every watched list that is no longer what was last told of it."""
+        if self.dead:
+            return
+        if self._store.unavailable:
+            self._agenda.after(WAKE_NS_MAX, self._look)
+            return
         for key in sorted(self._wanted):
-            if self.dead or self._store.unavailable:
+            if self.dead:
                 return
             facts = self._store.facts.get(key)
             if facts is not None and facts != self._remembered.get(key):

@@ -51,7 +51,10 @@ class VirtualPlant:
         self._line = line
         self._rng = rng
         self._vision = vision
-        self._every_scan_whole = numbers.every_scan_whole
+        # what a restarted PLC begins with
+        self._numbers = PlcSettings(
+            scan_ms=numbers.scan_ms, every_scan_whole=numbers.every_scan_whole
+        )
         self._reset_scans = 0
         self._outputs = PlcOutputs()
         self._off = PlcOutputs(
@@ -71,7 +74,7 @@ class VirtualPlant:
 
     def switch_on(self) -> None:
         """A new boot with an empty tracking table; numbers start anew."""
-        self._switch_on(PlcSettings(every_scan_whole=self._every_scan_whole))
+        self._switch_on(self._numbers)
 
     def _switch_on(self, numbers: PlcSettings) -> None:
         self.plc = SoftPlc(self._line, self._rng, numbers)

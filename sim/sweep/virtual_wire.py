@@ -75,6 +75,11 @@ class Medium:
         """Whether a connection can be had or kept."""
         return self.image is not None and not self.faults.cut
 
+    @property
+    def steady(self) -> bool:
+        """Nothing is wrong with the wire now."""
+        return self.reachable and self.torn is None and not self.faults.any
+
     def tear(self, before: list[int], commits: Sequence[RegisterWrite]) -> None:
         """Requests meet the image `before` a scan, with a part of its `commits` done, until `whole`."""
         done = self.rng.randrange(sum(len(write.words) for write in commits) + 1)

@@ -34,13 +34,13 @@ class SweepWorkload:
 
 
 def sweep_workload(plan: Plan, config: LineConfig) -> SweepWorkload:
-    """The workload of the plan's seed at the line's rate."""
+    """The workload of the plan's seed."""
     speed = config.line.belt_speed_mm_per_s
-    made = make_workload(plan.parcels, plan.seed, config.rate_parcels_per_h, speed)
+    made = make_workload(plan.parcels, plan.seed, plan.rate_parcels_per_h, speed)
     store = ListStore()
     for declaration in made.declarations:
         store.put(facts_of(declaration))
-    return SweepWorkload(made.parcels, made.declarations, store, made.late_receipts)
+    return SweepWorkload(made.parcels[: plan.fed], made.declarations, store, made.late_receipts)
 
 
 def facts_of(declared: Declaration) -> ListFacts:

@@ -23,8 +23,8 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "slow disk",
         DECIDING,
-        "    elif parcel.state in (ParcelState.COMMITTING, ParcelState.UNSENT):\n        limits",
-        "    elif parcel.state is ParcelState.UNSENT:\n        limits",
+        "    ParcelState.DECIDING,\n    ParcelState.COMMITTING,\n    ParcelState.UNSENT,\n)",
+        "    ParcelState.DECIDING,\n    ParcelState.UNSENT,\n)",
         "a release waits for the disk past its deadline and is sent late",
     ),
     Mutant(

@@ -103,8 +103,9 @@ class TestPlc:
 
     async def run(self, stop: asyncio.Event) -> None:
         await self.server.start()
+        self.say("P", self.server.port, os.getpid())
         began_ns = self.clock.monotonic_ns()
-        await self._scan(began_ns, first=True)
+        await self._scan(began_ns)
         self.plc.registers.write(m.H_ACCEPTED_ACK, u32_words(self.options.start_seq - 1))
         while not stop.is_set():
             now_ns = self.clock.monotonic_ns()
@@ -113,13 +114,10 @@ class TestPlc:
             await asyncio.sleep(self.options.scan_ms / 1_000)
         self.say("S", f"backpressure={self.waited}", f"refused={self.refused}")
 
-    async def _scan(self, now_ns: int, first: bool = False) -> None:
+    async def _scan(self, now_ns: int) -> None:
         blocks = self.server.host_blocks()
         outputs = self.plc.scan(now_ns // NS_PER_US, PlcInputs(0, 0), blocks)
         await self.server.commit([w for w in outputs.commits if self._shown(w.address)])
-        if first:
-            # Not before: until then the map is empty, and a host would rightly say so.
-            self.say("P", self.server.port, os.getpid())
         self._tell(outputs)
 
     def _shown(self, address: int) -> bool:

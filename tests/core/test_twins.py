@@ -1,0 +1,35 @@
+"""Two bodies on the belt that claim one list: the second is never released."""
+
+from controller.core import events as e
+from controller.core.vocabulary import Destination, LookUpPurpose, LookUpResult, Reason
+from tests.core.story import Line, facts
+
+
+def test_a_copied_label_is_held_while_the_first_is_on_the_belt() -> None:
+    line = Line()
+    assert line.until_verdict(100, 1, "W1").destination is Destination.RELEASE
+    assert Reason.DUPLICATE in line.until_verdict(1_100, 2, "W1").reasons
+
+
+def test_a_copied_label_is_held_although_the_first_has_another_label_too() -> None:
+    """Found by the sweep: the first named two lists, so that it named none that counted."""
+    line = Line()
+    line.lists["W1"], line.lists["X1"] = (facts("W1"),), (facts("X1"),)
+    line.induct(100, 1)
+    line.answer(470, line.scan(100, 1, "W1"))
+    line.scan(100, 1, "X1", code_no=2)
+    line.weigh(100, 1)
+    line.measure(100, 1)
+    line.trigger(100, 1, 1)
+    line.answer(2_355, line.picture(100, 1))
+    assert Reason.DUPLICATE in line.until_verdict(1_100, 2, "W1").reasons
+
+
+def test_a_copied_label_is_held_although_the_firsts_look_up_was_not_answered() -> None:
+    line = Line()
+    line.lists["W1"] = (facts("W1"),)
+    line.induct(100, 1)
+    line.scan(100, 1, "W1")
+    unavailable = LookUpResult.UNAVAILABLE
+    line.tell(480, e.ListsAnswered(1, LookUpPurpose.IDENTIFY, unavailable, 0, ()))
+    assert Reason.DUPLICATE in line.until_verdict(1_100, 2, "W1").reasons
