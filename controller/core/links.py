@@ -105,7 +105,7 @@ def _forget_boot(turn: Turn, event: PlcConnected) -> None:
     state.boot_id = event.boot_id
     state.last_ring_seq = (event.next_ring_seq - 1) % (1 << 32)
     state.belt.forget_clock()
-    state.lanes.clear()
+    _forget_lanes(turn)
     state.scale_measurement_no = -1
     state.early_pictures.clear()
     state.overflow_count, state.suspect_until_seq = 0, None
@@ -149,8 +149,18 @@ def ring_gap(turn: Turn, event: RingGap) -> None:
 def records_lost(turn: Turn) -> None:
     """Records are gone for good: nothing on the belt is proven any more."""
     turn.raise_alarm(AlarmKind.RECORDS_LOST)
+    _forget_lanes(turn)
     for parcel in list(turn.state.parcels.values()):
         hold_at_once(turn, parcel, Reason.RECORDS_LOST)
+
+
+def _forget_lanes(turn: Turn) -> None:
+    """What was known of the lanes may be old. The PLC tells changes only, and keeps parcels out of a full
+    lane by itself; a lane believed full for good would stop the line for good."""
+    for lane in turn.state.lanes:
+        turn.clear_alarm(AlarmKind.LANE_FULL, lane)
+        turn.clear_alarm(AlarmKind.LANE_JAM, lane)
+    turn.state.lanes.clear()
 
 
 def decision_echoed(turn: Turn, event: DecisionEchoed) -> None:

@@ -8,6 +8,7 @@ import heapq
 from collections.abc import Callable
 
 Act = Callable[[], None]
+NEVER_NS = 1 << 62
 
 
 class Agenda:
@@ -27,9 +28,9 @@ class Agenda:
         self.at(self.now_ns + wait_ns, act)
 
     @property
-    def next_ns(self) -> int | None:
-        """When the next thing is due."""
-        return self._waiting[0][0] if self._waiting else None
+    def next_ns(self) -> int:
+        """When the next thing is due; NEVER_NS if nothing is."""
+        return self._waiting[0][0] if self._waiting else NEVER_NS
 
     def step(self) -> None:
         """Do the next thing, at its time."""

@@ -20,7 +20,7 @@ from sim.invariants import InvariantBroken, Invariants
 from sim.judge import Judged
 from sim.plc_io import DecisionNote, Note, RecordNote, TrackNote
 from sim.plc_rows import PlcSettings
-from sim.sweep.agenda import Agenda, VirtualClock
+from sim.sweep.agenda import NEVER_NS, Agenda, VirtualClock
 from sim.sweep.fault_windows import Windows
 from sim.sweep.operator import Operator
 from sim.sweep.plan import PITCH_MS, Plan
@@ -219,15 +219,15 @@ class Run:
         agenda, host = self.agenda, self.host
         while True:
             next_ns = agenda.next_ns
-            due_ns = host.due_ns if host.alive else None
+            due_ns = host.due_ns if host.alive else NEVER_NS
+            if next_ns > to_ns and due_ns > to_ns:
+                break
             try:
-                if due_ns is not None and due_ns <= to_ns and (next_ns is None or due_ns < next_ns):
+                if due_ns < next_ns:
                     agenda.now_ns = max(agenda.now_ns, due_ns)
                     host.deadline()
-                elif next_ns is not None and next_ns <= to_ns:
-                    agenda.step()
                 else:
-                    break
+                    agenda.step()
             except HostKilled:
                 self._host_killed()
         agenda.now_ns = max(agenda.now_ns, to_ns)

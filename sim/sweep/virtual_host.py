@@ -34,7 +34,7 @@ from controller.runtime.journal_word import JournalWord
 from controller.runtime.line_process import CLOCK_READ_PERIOD_NS, CLOCK_STEP_NS
 from controller.runtime.start import file_header, replayed_core
 from sim.invariants import Invariants
-from sim.sweep.agenda import Agenda, VirtualClock
+from sim.sweep.agenda import NEVER_NS, Agenda, VirtualClock
 from sim.sweep.recovery import recover
 from sim.sweep.virtual_journal import VirtualJournal
 from sim.sweep.virtual_link import VirtualLink
@@ -103,7 +103,7 @@ class VirtualHost:
         self.dies_in: int | None = None
         self.dies_after = False
         self._paused_until_ns = 0
-        self._due_ns: int | None = None
+        self._due_ns = NEVER_NS
         self._due_known = False
         self._day = ""
         self._clock_read_ns = 0
@@ -172,7 +172,7 @@ class VirtualHost:
         self.reader.dead = True
         self.journal.die(lands)
         self.link.kill()
-        self._due_known, self._due_ns = True, None
+        self._due_known, self._due_ns = True, NEVER_NS
 
     def pause_until(self, at_ns: int) -> None:
         """The process stands still."""
@@ -233,12 +233,12 @@ class VirtualHost:
     # --- time -------------------------------------------------------------------------------------
 
     @property
-    def due_ns(self) -> int | None:
-        """When the core's deadline is to be called, in the agenda's time."""
+    def due_ns(self) -> int:
+        """When the core's deadline is to be called, in the agenda's time; NEVER_NS without one."""
         if not self._due_known:
             assert self.core is not None, "a dead process has no deadline"
             deadline_ns = self.core.next_deadline_ns()
-            self._due_known, self._due_ns = True, None
+            self._due_known, self._due_ns = True, NEVER_NS
             if deadline_ns is not None:
                 due_ns = deadline_ns + self.clock.boot_ns
                 self._due_ns = max(due_ns, self._armed_ns + NS_PER_MS, self._paused_until_ns)

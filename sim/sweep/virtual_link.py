@@ -14,7 +14,7 @@ from controller.core.units import NS_PER_MS
 from controller.interfaces import Clock, Deliver
 from plc import register_map as m
 from plc.exchange import HEADER_RUN
-from plc.polled_link import PolledLink
+from plc.polled_link import PolledLink, Wire
 from sim.sweep.agenda import Agenda
 from sim.sweep.virtual_wire import Medium, Wait, connection, wait
 
@@ -162,6 +162,13 @@ class VirtualLink(PolledLink):
             self._seen_after = self._last_words[_AFTER_ACK:]
 
     # --- the coroutine ----------------------------------------------------------------------------
+
+    async def _idle(self, wire: Wire, until_ns: int) -> None:
+        """At least until the next scan, though the polls that were not made leave the link behind its
+        time; unless records wait that are to be fetched at once."""
+        if self._exchange.next_read() is None:
+            until_ns = max(until_ns, self._clock.monotonic_ns() + 1)
+        await super()._idle(wire, until_ns)
 
     def _woken(self) -> None:
         if self._resting:

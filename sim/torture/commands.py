@@ -1,4 +1,4 @@
-"""`parcelgate torture kill|powercut|bitrot|tamper|diskfull|fsync`: break it on purpose and judge it.
+"""`parcelgate torture kill|plc|powercut|bitrot|tamper|diskfull|fsync`: break it on purpose and judge it.
 
 Each prints its counts and ends with 1 if anything was lost, changed unseen, or released on the way.
 What a torture needs is imported when it runs.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sim.commands import positive, state_dir
+from sim.outages.commands import add_plc
 
 if TYPE_CHECKING:
     from sim.torture.report import Report
@@ -35,6 +36,7 @@ def torture(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     parser = subparsers.add_parser("torture", help="break the controller on purpose and judge it")
     kinds = parser.add_subparsers(required=True, metavar="KIND")
     _add_kill(kinds)
+    add_plc(kinds)
     for name, (option, default, words) in _SIMULATED.items():
         each = kinds.add_parser(name, help=words)
         each.add_argument(option, dest="runs", type=positive, default=default, metavar="N")

@@ -3,7 +3,14 @@
 import pytest
 
 from controller.core import events as e
-from controller.core.commands import Command, CommitVerdict, RaiseAlarm, RecordOutcome, SetPermits
+from controller.core.commands import (
+    ClearAlarm,
+    Command,
+    CommitVerdict,
+    RaiseAlarm,
+    RecordOutcome,
+    SetPermits,
+)
 from controller.core.parcel import ParcelState
 from controller.core.vocabulary import (
     AlarmKind,
@@ -169,6 +176,17 @@ def test_full_release_lane_stops_the_infeed_and_revokes() -> None:
     commands = line.record(3000, e.LaneChanged, 1, 0, True, False, 0)
     assert held_for(commands) == (Reason.LANE_FULL,)
     assert SetPermits(infeed=False, belt=True) in commands
+
+
+def test_a_lane_believed_full_does_not_stop_the_line_for_good_when_records_are_lost() -> None:
+    """Found by the sweep: the record that freed the lane was in a file that was set aside."""
+    line = Line()
+    line.record(100, e.LaneChanged, 1, 0, True, True, 0)
+    assert not line.core.state.infeed_permit
+    told = line.tell(3000, e.RingGap(BOOT, line.ring_seq + 1, line.ring_seq + 5))
+    assert SetPermits(infeed=True, belt=True) in told
+    cleared = {c.kind for c in told if isinstance(c, ClearAlarm)}
+    assert cleared == {AlarmKind.LANE_FULL, AlarmKind.LANE_JAM}
 
 
 def test_held_parcel_in_release_lane_stops_the_belt() -> None:
