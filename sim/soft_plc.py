@@ -103,11 +103,7 @@ class SoftPlc:
     def _only_tracked(self, inputs: PlcInputs, decisions: Sequence[int]) -> bool:
         """Edges and telegrams become records; False if they changed what has to be decided."""
         if not (
-            inputs.edges
-            or inputs.codes
-            or inputs.weights
-            or inputs.dimensions
-            or inputs.lane_edges
+            inputs.edges or inputs.codes or inputs.weights or inputs.dimensions or inputs.lane_edges
         ):
             return True
         plant = self.plant

@@ -7,7 +7,7 @@ skipped, however long a step. The world knows the truth and tells only the judge
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from random import Random
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from sim.belt import NM_PER_MM, Belt
 from sim.diverters import US_PER_MS, Diverter, LaneStore, lane_of, straight_lane
 from sim.infeed import Infeed
 from sim.parcels import SimParcel
+from sim.pending import Pending, Telegram
 from sim.plc_io import (
     CodeSeen,
     DeviceState,
@@ -75,25 +76,6 @@ class _Mark(NamedTuple):
     meet: Callable[[BeltParcel, int], object]
 
 
-@dataclass(slots=True)
-class _Pending:
-    """What the next PlcInputs will carry; telegrams wait until they are due."""
-
-    edges: list[EyeEdge] = field(default_factory=list)
-    lane_edges: list[LaneEdge] = field(default_factory=list)
-    telegrams: list[tuple[int, CodeSeen | ScaleReading | DimensionReading]] = field(
-        default_factory=list
-    )
-
-    def due(self, now_us: int) -> list[CodeSeen | ScaleReading | DimensionReading]:
-        if not self.telegrams:
-            return []
-        ready = [telegram for due_us, telegram in self.telegrams if due_us <= now_us]
-        if ready:
-            self.telegrams = [entry for entry in self.telegrams if entry[0] > now_us]
-        return ready
-
-
 class World:
     """One line's plant. `left` is the truth of where parcels went, in order of time.
 
@@ -140,10 +122,10 @@ class World:
         self.bodies: dict[tuple[int, int], tuple[BeltParcel, ...]] = {}
         self._agenda: list[_Mark] = []
         self._serial = 0
-        self._pending = _Pending()
+        self._pending = Pending()
         self._orders: tuple[GateOrder, ...] = ()
         self._calm_nm = -1
-        self._calm_outputs = (False, False)
+        self._calm_for = (False, False, 0)
 
     # --- the step ---------------------------------------------------------------------------------
 
@@ -181,14 +163,17 @@ class World:
         busy = any([d.beam.inside and d.moving for d in self._diverters])
         if busy or any([lane.takeaway_ms for lane in self._lanes]):
             calm_nm = -1
-        self._calm_nm, self._calm_outputs = calm_nm, (outputs.belt_run, outputs.infeed_run)
+        self._calm_nm, self._calm_for = calm_nm, self._what_matters(outputs)
+
+    def _what_matters(self, outputs: PlcOutputs) -> tuple[bool, bool, int]:
+        return outputs.belt_run, outputs.infeed_run, len(self.infeed.waiting)
 
     def _is_calm(self, to_us: int, outputs: PlcOutputs) -> bool:
         belt = self.belt
         speed = belt.speed_mm_per_s
         return (
             belt.travel_nm + speed * (to_us - belt.now_us) < self._calm_nm
-            and self._calm_outputs == (outputs.belt_run, outputs.infeed_run)
+            and self._calm_for == self._what_matters(outputs)
             and outputs.gates == self._orders
             and not self.emergency_stop
             and (speed == self.drive_speed_mm_per_s or not outputs.belt_run)
@@ -366,9 +351,7 @@ class World:
             reading = self.dimensioner.read(body, self.belt, self.rng)
             self._send(at_nm, self.options.dimensioner_delay_ms, reading)
 
-    def _send(
-        self, at_nm: int, delay_ms: int, telegram: CodeSeen | ScaleReading | DimensionReading
-    ) -> None:
+    def _send(self, at_nm: int, delay_ms: int, telegram: Telegram) -> None:
         due_us = self.belt.time_at_us(at_nm) + delay_ms * US_PER_MS
         self._pending.telegrams.append((due_us, telegram))
 

@@ -122,12 +122,14 @@ class VirtualReader:
             self._agenda.after(WAKE_NS_MAX, self._look)
             return
         for key in sorted(self._wanted):
-            if self.dead:
-                return
-            facts = self._store.facts.get(key)
-            if facts is not None and facts != self._remembered.get(key):
-                self._remembered[key] = facts
-                self._deliver(ListChanged(self._store.store_seq, self._with_passes(facts)))
+            self._tell(key)
+
+    def _tell(self, key: str) -> None:
+        """The process may have died of what it was told last."""
+        facts = self._store.facts.get(key)
+        if not self.dead and facts is not None and facts != self._remembered.get(key):
+            self._remembered[key] = facts
+            self._deliver(ListChanged(self._store.store_seq, self._with_passes(facts)))
 
     def _with_passes(self, facts: ListFacts) -> ListFacts:
         passes = self._earlier_passes(facts.list_key)

@@ -36,6 +36,15 @@ class Plant:
         return [edge for inputs in self.seen for edge in inputs.edges if edge.eye == eye]
 
 
+def test_parcels_that_come_later_are_fed_to_a_belt_that_has_nothing_to_do() -> None:
+    """A factory fills the infeed in batches; a world at rest forgot to look for the next one."""
+    plant = Plant([parcel(1)])
+    plant.run_ms(15_000)
+    plant.world.infeed.add([parcel(2)])
+    plant.run_ms(15_000)
+    assert [one.number for one in plant.world.inducted] == [1, 2]
+
+
 # --- belt and eyes --------------------------------------------------------------------------------
 
 
