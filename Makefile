@@ -36,8 +36,8 @@ mutants: $(INSTALLED)
 sweep: $(INSTALLED)
 	$(BIN)/parcelgate sweep $(or $(ARGS),--seeds 100)
 
-bench:
-	@echo "make $@ arrives with the issue 'Never a wrong release, nothing lost: proof by simulation and crash'."
+bench: $(INSTALLED)
+	$(BIN)/parcelgate bench $(or $(ARGS),plc)
 
 screenshots: $(INSTALLED)
 	.ci/system-packages

@@ -31,6 +31,7 @@ class GateDrive:
     stuck: bool = False
     _for_track: int = 0
     _told: bool = True
+    _waits: Row | None = None
 
     def listen(self, position: GatePosition | None) -> None:
         """Feedback of this scan: arrival, and a movement that takes too long."""
@@ -65,13 +66,15 @@ class GateDrive:
         return self.ordered is HOLD and self.confirmed is HOLD
 
     @property
-    def stuck_at_us(self) -> int:
-        """When a movement under way will have taken too long; 0 if its end is still to be told."""
+    def at_rest_until_us(self) -> int:
+        """When a movement under way will be late, or stuck; 0 if its end is still to be told."""
         if self.differs_since_us is None:
             return _NEVER_US
         if self.confirmed is self.ordered:
             return 0
-        allowed_ms = self._way_ms + self.plant.numbers.stuck_margin_ms
+        allowed_ms = self._on_time_ms
+        if self._moving_ms > allowed_ms:
+            allowed_ms = self._way_ms + self.plant.numbers.stuck_margin_ms
         return self.differs_since_us + allowed_ms * 1_000
 
     def _record(self, phase: GatePhase) -> None:
@@ -103,9 +106,10 @@ class GateDrive:
             self.order(HOLD)
             return False
         distance_mm = self.gate.position_mm - self.plant.leading_mm(row)
-        if distance_mm <= 0:
+        if distance_mm <= 0 and row is not self._waits:
             return False
         if self.stuck and self._side(row) is not None:
+            row.started = row.started and row is not self._waits
             self.plant.disown(row, DefaultCause.GATE_FAULT)
         side = self._side(row)
         if side is None:
@@ -113,9 +117,26 @@ class GateDrive:
         else:
             self._serve(row, side, distance_mm)
         wanted = side if side is not None and row.started else HOLD
+        # a body that had to wait stands before the gate, whatever the encoder says meanwhile
+        is_near = row is self._waits or distance_mm < self.reach_mm
+        must_wait = is_near and self.confirmed is not wanted
+        self._waits = row if must_wait else None
+        return must_wait
+
+    @property
+    def reach_mm(self) -> int:
+        """So near, a body must find the gate where it is wanted. Before a gate that is late or
+        stuck the belt stops early enough for an encoder that slipped, too."""
         numbers = self.plant.numbers
-        reach_mm = self.plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
-        return distance_mm < reach_mm and self.confirmed is not wanted
+        own_ms = numbers.scan_ms + numbers.gate_margin_ms
+        late = self.stuck or self._moving_ms > self._on_time_ms
+        return self.plant.moved_mm(own_ms) + late * numbers.eye_window_mm
+
+    @property
+    def _on_time_ms(self) -> int:
+        """A movement that takes longer is late."""
+        numbers = self.plant.numbers
+        return self.gate.travel_ms + numbers.scan_ms + numbers.gate_margin_ms
 
     def _serve(self, row: Row, side: GatePosition, distance_mm: int) -> None:
         """A leased body approaches: start at its lead, not before, and only if it can still be done."""
@@ -233,7 +254,7 @@ class Gates:
         """Before this, no gate does anything by itself; 0 while the belt waits for one or one is stuck."""
         if self.waits or self.any_stuck:
             return 0
-        return min(drive.stuck_at_us for drive in self.drives.values())
+        return min(drive.at_rest_until_us for drive in self.drives.values())
 
     @property
     def any_stuck(self) -> bool:

@@ -89,13 +89,12 @@ class Quiet:
         return left_mm * plant.line.encoder_counts_per_m // 1000 - 1
 
     def _gates_now(self) -> list[_GateNow]:
-        plant, numbers = self.plant, self.plant.numbers
-        reach_mm = plant.moved_mm(numbers.scan_ms + numbers.gate_margin_ms)
+        plant = self.plant
         return [
             _GateNow(
                 drive.gate.number,
                 drive.gate.position_mm,
-                reach_mm,
+                drive.reach_mm,
                 plant.gate_lead_mm(drive.gate),
                 drive.at_hold,
                 any([r.lane is not None and r.lane.gate == drive.gate.number for r in plant.rows]),

@@ -82,6 +82,10 @@ class Tracking:
         if row is None:
             return
         row.eyes_passed = index + 1
+        if index and index == len(plant.line.eyes) - 1:
+            # the gates reckon from here: an encoder that slipped on the way must not shift them
+            row.induct_counts = u32_sum(edge.counts, -plant.in_counts(eye.position_mm))
+            plant.look()
         if is_new and row.extra:
             row.closed, row.announced, row.cause = True, False, DefaultCause.UNKNOWN_PARCEL
         if index == 0:

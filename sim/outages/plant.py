@@ -7,7 +7,7 @@ of its life before. Its belt dies with it: what lay there is gone, and the PLC k
 import argparse
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 
@@ -15,7 +15,7 @@ from controller import notify
 from controller.clock import SystemClock
 from controller.config import LineConfig, load
 from controller.core.events import GateMoved
-from controller.core.units import NS_PER_US
+from controller.core.units import NS_PER_MS, NS_PER_US
 from controller.core.vocabulary import DecisionResult, Destination, GatePhase, GatePosition
 from controller.interfaces import Clock
 from controller.priority import settle_garbage
@@ -23,9 +23,31 @@ from sim.outages.parcels import honest, honest_workload
 from sim.outages.plc_truth import Truth, TruthFile, What
 from sim.plc_io import DecisionNote, Note, PlcOutputs, RecordNote, TrackNote
 from sim.plc_ports import plc_port
-from sim.plc_server import run_plant
+from sim.plc_server import PlcPort, run_plant
 from sim.soft_plc import SoftPlc
 from sim.world import World
+
+# Later than this behind its own time a PLC is one that hung.
+HUNG_NS = 100 * NS_PER_MS
+
+
+class HungPort:
+    """A port whose PLC hears nothing from its host while it catches up on a time in which it hung.
+
+    Otherwise a host that is there again would speak to the PLC of three seconds ago.
+    """
+
+    def __init__(self, port: PlcPort, behind_ns: Callable[[], int]) -> None:
+        self.start, self.stop, self.commit = port.start, port.stop, port.commit
+        self._port = port
+        self._behind_ns = behind_ns
+        self._heard: Sequence[int] = port.host_blocks()
+
+    def host_blocks(self) -> Sequence[int]:
+        """As PlcPort, or what was there when the PLC began to hang."""
+        if self._behind_ns() < HUNG_NS:
+            self._heard = list(self._port.host_blocks())
+        return self._heard
 
 
 class Teller:
@@ -109,7 +131,8 @@ async def _run(config: LineConfig, options: argparse.Namespace) -> None:
     settle_garbage()
     epoch_ns = clock.monotonic_ns()
     teller = Teller(plc, world, TruthFile(options.truth), clock, epoch_ns)
-    await run_plant(plc, world, server, clock, epoch_ns, teller.scanned)
+    port = HungPort(server, lambda: clock.monotonic_ns() - epoch_ns - world.belt.now_us * NS_PER_US)
+    await run_plant(plc, world, port, clock, epoch_ns, teller.scanned)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ async def outages(
 ) -> list[Row]:
     """`trials` of each case on each wire, in folders of `directory`; the rows of the table.
 
-    SupervisorError: the processes cannot run. TimeoutError: the undisturbed line releases nothing.
+    SupervisorError: the processes cannot run.
     """
     rows: list[Row] = []
     for wire in wires:

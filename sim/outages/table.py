@@ -99,7 +99,7 @@ def _row(wire: str, case: str, trials: Sequence[Trial]) -> Row:
 
 
 _HEAD = (
-    f"{'wire':8}{'case':32}{'n':>4}{'leases':>7}  {'safe p50/p95/max (limit)':28}"
+    f"{'wire':8}{'case':36}{'n':>4}{'leases':>7}  {'safe p50/p95/max (limit)':28}"
     f"{'back p50/p95/max (limit)':30}{'release p50/p95/max':22}{'wrong':>6}"
 )
 
@@ -113,7 +113,7 @@ def _line(row: Row) -> str:
     safe = f"{_shown(row.safe_ms)} ({row.safe_limit_ms})"
     back = f"{_shown(row.back_ms)} ({row.back_limit_ms})"
     return (
-        f"{row.wire:8}{row.case:32}{row.trials:>4}{row.leases:>7}  {safe:28}{back:30}"
+        f"{row.wire:8}{row.case:36}{row.trials:>4}{row.leases:>7}  {safe:28}{back:30}"
         f"{_shown(row.release_ms):22}{row.late_gates + row.releases:>6}  {'pass' if row.ok else 'FAIL'}"
     )
 

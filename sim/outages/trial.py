@@ -82,8 +82,11 @@ async def run_trial(stage: Stage, case: Case, number: int, rng: Random) -> Trial
     did not happen in time is None in the trial."""
     truth, belt_end_mm = stage.truth, stage.line.line.belt_end_mm
     start = len(truth.words)
-    await _lease(stage, rng)
-    outage = await _ACTS[case](stage, number)
+    try:
+        await _lease(stage, rng)
+        outage = await _ACTS[case](stage, number)
+    except TimeoutError:
+        return Trial(case, "", None, None, None, 0, 0, 0)
 
     def trial() -> Trial:
         return measure(truth.words[start:], outage, belt_end_mm)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # The quiet phase of a run as long as this must have let at least so many clean parcels through.
 QUIET_CLEAN_MIN = 3
-QUIET_FROM_PARCELS = 60
+QUIET_FROM_PARCELS = 80
 NAMED_MAX = 3
 
 

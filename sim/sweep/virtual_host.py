@@ -5,6 +5,7 @@ It can die at any event, before or after the event is journalled, and start agai
 holds; and it can stand still for a while. A `HostKilled` goes up to whoever drives the run.
 """
 
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -103,6 +104,7 @@ class VirtualHost:
         self.dies_in: int | None = None
         self.dies_after = False
         self._paused_until_ns = 0
+        self._waiting: deque[Callable[[], None]] = deque()
         self._due_ns = NEVER_NS
         self._due_known = False
         self._day = ""
@@ -169,6 +171,7 @@ class VirtualHost:
         if self.core is None:
             return
         self.core, self.dies_in = None, None
+        self._waiting.clear()
         self.reader.dead = True
         self.journal.die(lands)
         self.link.kill()
@@ -199,18 +202,22 @@ class VirtualHost:
 
     def _entered(self, act: Callable[[], None]) -> None:
         """Do `act` in the process that lives now, once it does not stand still."""
-        core = self.core
-        if core is None:
+        if self.core is None:
             return
-        if not self.paused:
+        if not (self.paused or self._waiting):
             act()
             return
+        if not self._waiting:
+            self._agenda.at(self._paused_until_ns, partial(self._go_on, self.core))
+        self._waiting.append(act)
 
-        def later() -> None:
-            if self.core is core:
-                self._entered(act)
-
-        self._agenda.at(self._paused_until_ns, later)
+    def _go_on(self, core: LineController) -> None:
+        """After a pause: what came meanwhile, in the order in which it came."""
+        while self._waiting and self.core is core:
+            if self.paused:
+                self._agenda.at(self._paused_until_ns, partial(self._go_on, core))
+                return
+            self._waiting.popleft()()
 
     def _durable(self, seq: int) -> None:
         self._invariants.durable(seq)

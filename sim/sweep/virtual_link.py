@@ -2,7 +2,8 @@
 
 The link is polled at the phase of the PLC's scan that the run has drawn. A poll that could show nothing
 new but two moving life signs is not made; the life signs are noted as if it had been, before the next
-poll that matters, so that nothing else differs (a test compares runs with and without).
+poll that matters, so that nothing else differs while the wire is well (tests/sweep compares journals
+with and without).
 """
 
 from collections.abc import Coroutine
