@@ -85,9 +85,9 @@ class Invariants:
         self._content = content
         self._beyond_mm = beyond_mm
         self.passes: dict[int, Pass] = {}
-        # what only a file that was set aside still tells
-        self.aside: dict[int, Pass] = {}
-        self._aside_of: dict[Body, Pass] = {}
+        # what only files that were set aside still tell: the oldest word on each body
+        self._aside: dict[Body, Pass] = {}
+        self.aside: set[int] = set()
         self._pass_of: dict[Body, int] = {}
         self._plant: dict[Body, _Plant] = {}
         self._body_of: dict[int, Body] = {}
@@ -165,12 +165,14 @@ class Invariants:
                 if known.outcome_seq > self._durable_seq:
                     kept.outcome = None
                 kept.verdict_seq = min(kept.verdict_seq, head_seq)
-                self.aside[pass_no] = kept
-                self._aside_of[known.body] = kept
+                self.aside.add(pass_no)
+                older = self._aside.get(known.body)
+                if older is None or older.verdict is None:
+                    self._aside[known.body] = kept
 
     def history(self) -> list[Pass]:
         """Every pass that any file tells of; the older word on a body that two files tell of."""
-        aside = [kept for kept in self.aside.values() if kept.verdict is not None]
+        aside = [kept for kept in self._aside.values() if kept.verdict is not None]
         told = {kept.body for kept in aside}
         return aside + [known for known in self.passes.values() if known.body not in told]
 
@@ -341,7 +343,7 @@ class Invariants:
         body = self._body_of.get(number)
         known = None if body is None else self._known(body)
         if body is not None and (known is None or not known.releases):
-            known = self._aside_of.get(body)
+            known = self._aside.get(body)
         if body is None or known is None or not known.releases:
             raise InvariantBroken(1, f"parcel {number} is in the release lane without a verdict")
         if known.verdict_seq > self._durable_seq:

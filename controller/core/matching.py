@@ -3,7 +3,7 @@ where it does not (customs messages carry no dimensions). Each gives a `Check` a
 """
 
 from controller.core.commands import Check
-from controller.core.events import ListFacts
+from controller.core.events import ListFacts, PictureFindings
 from controller.core.parcel import Parcel
 from controller.core.settings import LineSettings, Rules
 from controller.core.units import mm_from_counts
@@ -95,7 +95,7 @@ def check_picture(
         return ((None, Reason.ASSOCIATION_UNPROVEN),)
     rows_limit = rules.rows_missing_max
     rows = _at_most(CheckKind.PICTURE_ROWS, picture.rows_missing, rows_limit)
-    if not picture.usable or rows.result is not _AGREE:
+    if not _is_of_a_parcel(picture) or rows.result is not _AGREE:
         return ((rows, Reason.PICTURE_INCOMPLETE),)
     opaque = _at_most(CheckKind.OPAQUE_AREA, picture.opaque_area_mm2, rules.opaque_area_mm2_max)
     findings = [(rows, None), _unless_agreed(opaque, Reason.OPAQUE)]
@@ -114,6 +114,12 @@ def check_picture(
         metal = _at_most(CheckKind.METAL_AREA, picture.metal_area_mm2, limit_mm2)
         findings.append(_unless_agreed(metal, Reason.UNDECLARED_METAL))
     return tuple(findings)
+
+
+def _is_of_a_parcel(picture: PictureFindings) -> bool:
+    """Findings that a worker can have measured: of nothing, or below nothing, nothing follows."""
+    measured = (picture.rows_missing, picture.opaque_area_mm2, picture.metal_area_mm2)
+    return picture.usable and picture.outline_count >= 1 and min(measured) >= 0
 
 
 def metal_limit_mm2(facts: ListFacts, rules: Rules) -> int:

@@ -54,12 +54,21 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
         else:
             parcel.flag(Reason.AMBIGUOUS)
     codes = complete_codes(parcel.code_parts)
+    _flag_twins(turn, parcel, codes)
     if codes and not parcel.identify_asked and parcel.state is ParcelState.TRACKED:
         parcel.identify_asked = True
         turn.emit(LookUp(parcel.pass_no, LookUpPurpose.IDENTIFY, codes))
     elif parcel.state is not ParcelState.TRACKED:
         _late_code(turn, parcel)
     advance(turn, parcel)
+
+
+def _flag_twins(turn: Turn, parcel: Parcel, codes: tuple[str, ...]) -> None:
+    """Two bodies on the belt show one code: which one is it? That doubt outlives the body that leaves."""
+    for other in turn.state.parcels.values():
+        if other is not parcel and not set(codes).isdisjoint(complete_codes(other.code_parts)):
+            parcel.flag(Reason.DUPLICATE)
+            other.flag(Reason.DUPLICATE)
 
 
 def _is_known_part(parcel: Parcel, record: CodeRead) -> bool:

@@ -100,7 +100,7 @@ class Windows:
             if window.clear_nm < 0:
                 if window.ended and runs and core is not None and core.state.xray.up:
                     window.clear_nm = travel_nm + AFTERMATH_NM
-            elif travel_nm >= window.clear_nm:
+            elif travel_nm >= window.clear_nm and core is not None and core.state.xray.proven:
                 window.to_ns = run.agenda.now_ns
         self._looking = bool(still_open)
         if still_open:

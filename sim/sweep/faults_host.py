@@ -10,6 +10,7 @@ from controller.core.units import NS_PER_MS, NS_PER_S
 from sim.truth import FaultKind
 
 if TYPE_CHECKING:
+    from sim.sweep.fault_windows import Window
     from sim.sweep.run import Run
 
 End = Callable[[], None]
@@ -24,7 +25,7 @@ def host_killed(run: "Run", rng: Random, name: str) -> None:
     host = run.host
     if not host.alive:
         return
-    window = run.windows.open(FaultKind.HOST_RESTART)
+    window = _restart_window(run)
     host.dies_in, host.dies_after = rng.randint(1, 60), rng.random() < 0.5
     core = host.core
 
@@ -38,6 +39,12 @@ def host_killed(run: "Run", rng: Random, name: str) -> None:
     look()
 
 
+def _restart_window(run: "Run") -> "Window":
+    """A restart. It knows nothing of what the disk had not taken yet, and judges that anew."""
+    unsaved_ms = (run.agenda.now_ns - run.host.durable_ns) // NS_PER_MS
+    return run.windows.open_since(unsaved_ms, FaultKind.HOST_RESTART)
+
+
 def _when_back(run: "Run", end: End) -> None:
     if run.host.alive and run.vision.up:
         end()
@@ -49,7 +56,7 @@ def power_cut(run: "Run", rng: Random, name: str) -> None:
     """PC off at this instant: the commit under way is lost, its clock starts anew."""
     if not run.host.alive:
         return
-    window = run.windows.open(FaultKind.HOST_RESTART)
+    window = _restart_window(run)
     run.count(name)
     run.kill_host(lands=False, down_ms=rng.randrange(1_000, 6_000), power=True)
     _when_back(run, window.end)

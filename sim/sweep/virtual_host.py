@@ -103,6 +103,8 @@ class VirtualHost:
         # Die at this many events from now, before (False) or after (True) the event is journalled.
         self.dies_in: int | None = None
         self.dies_after = False
+        # when the disk last had everything, or some of it
+        self.durable_ns = agenda.now_ns
         self._paused_until_ns = 0
         self._waiting: deque[Callable[[], None]] = deque()
         self._due_ns = NEVER_NS
@@ -220,6 +222,7 @@ class VirtualHost:
             self._waiting.popleft()()
 
     def _durable(self, seq: int) -> None:
+        self.durable_ns = self._agenda.now_ns
         self._invariants.durable(seq)
         self._dispatcher.durable(seq)
         self._word.durable()

@@ -115,7 +115,7 @@ class VirtualVision:
             happened()
             sent = self._spoilt(fault, scan.key, findings)
             frozen = fault in _FROZEN
-        if not frozen:
+        if sent and not frozen:
             self._last = findings
         at_ns = max(self._agenda.now_ns, self._hung_until_ns)
         if at_ns > self._agenda.now_ns:

@@ -250,6 +250,22 @@ def test_a_picture_that_cannot_be_used_is_compared_with_nothing(
     assert check_picture(parcel(**changes), facts(), SETTINGS, RULES) == (expected,)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"outline_count": 0},
+        {"outline_count": -1},
+        {"rows_missing": -1},
+        {"opaque_area_mm2": -1},
+        {"metal_area_mm2": -1},
+    ],
+)
+def test_findings_that_nobody_can_have_measured_prove_nothing(changes: dict[str, int]) -> None:
+    """A picture called usable without an outline was released once, wherever its outline lay."""
+    found = check_picture(parcel(picture=picture(**changes)), facts(), SETTINGS, RULES)
+    assert [reason for _, reason in found] == [Reason.PICTURE_INCOMPLETE]
+
+
 def test_rows_missing_up_to_the_limit_of_the_rules() -> None:
     patient = Rules(rows_missing_max=2)
     found = check_picture(parcel(picture=picture(rows_missing=2)), facts(), SETTINGS, patient)

@@ -2,7 +2,7 @@
 
 from controller.core import events as e
 from controller.core.vocabulary import Destination, LookUpPurpose, LookUpResult, Reason
-from tests.core.story import Line, facts
+from tests.core.story import Line, facts, held_for
 
 
 def test_a_copied_label_is_held_while_the_first_is_on_the_belt() -> None:
@@ -33,3 +33,20 @@ def test_a_copied_label_is_held_although_the_firsts_look_up_was_not_answered() -
     unavailable = LookUpResult.UNAVAILABLE
     line.tell(480, e.ListsAnswered(1, LookUpPurpose.IDENTIFY, unavailable, 0, ()))
     assert Reason.DUPLICATE in line.until_verdict(1_100, 2, "W1").reasons
+
+
+def test_a_copied_label_is_held_although_the_first_was_taken_off_the_belt() -> None:
+    """Found by the sweep: the body with the true label was gone when the copy was judged."""
+    line = Line()
+    line.lists["W1"] = (facts("W1"),)
+    line.induct(100, 1)
+    line.answer(470, line.scan(100, 1, "W1"))
+    line.induct(1_100, 2)
+    line.scan(1_100, 2, "W1")
+    line.weigh(1_100, 2)
+    line.measure(1_100, 2)
+    line.record(2_600, e.ParcelLost, 3, 1)
+    assert 1 not in line.core.state.parcels
+    line.trigger(1_100, 2, 1)
+    decided = line.answer(3_355, line.picture(1_100, 1))
+    assert Reason.DUPLICATE in held_for(decided)
