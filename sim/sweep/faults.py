@@ -59,6 +59,7 @@ _TABLE = (
     Fault("stuck_scale", _WEIGHT, _TELEGRAM, faults_sensors.stuck_scale),
     Fault("scale_residue", _WEIGHT, _TELEGRAM, faults_sensors.scale_residue),
     Fault("no_dimensions", _WEIGHT, _TELEGRAM, faults_sensors.no_dimensions),
+    Fault("wrong_length", _WEIGHT, _TELEGRAM, faults_sensors.wrong_length),
     Fault(
         "stale_frame_old_counter", "stale frame", _PICTURES, faults_sensors.picture("OLD_COUNTER")
     ),

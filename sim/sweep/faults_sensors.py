@@ -230,6 +230,19 @@ def no_dimensions(run: "Run", rng: Random, name: str) -> None:
     _distort(run, name, change, rng.randint(1, 4))
 
 
+def wrong_length(run: "Run", rng: Random, name: str) -> None:
+    """The dimensioner's length is not the photo-eyes'."""
+    off_mm = rng.randrange(60, 400) * rng.choice((-1, 1))
+
+    def change(inputs: PlcInputs) -> PlcInputs | None:
+        if not inputs.dimensions:
+            return None
+        wrong = (replace(b, length_mm=max(1, b.length_mm + off_mm)) for b in inputs.dimensions)
+        return inputs._replace(dimensions=tuple(wrong))
+
+    _distort(run, name, change, rng.randint(1, 4))
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 
