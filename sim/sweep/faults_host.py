@@ -174,9 +174,9 @@ def vision_crash(run: "Run", rng: Random, name: str) -> None:
     run.vision.crash()
 
     def back() -> None:
-        if not run.vision.up:
-            run.vision.start()
         window.end()
+        if not run.vision.up:
+            run.vision.start()  # the host may die of the news
 
     run.agenda.after(rng.randrange(300, 4_000) * NS_PER_MS, back)
 
