@@ -18,6 +18,8 @@ RECORDS_READY_S = 3_600.0
 # Where FIFO is refused; measured to bound the loop's lateness to a few ms beside busy neighbours.
 NICE_LINE = -15
 NICE_VISION = -5
+# A worker that hangs is worth less than one that starts anew; its unit says the same (WatchdogSec).
+VISION_SILENCE_MAX_S = 10.0
 
 
 def process_specs(configs: Sequence[LineConfig]) -> list[ProcessSpec]:
@@ -42,7 +44,7 @@ def _line(config: LineConfig) -> ProcessSpec:
 
 
 def _vision(config: LineConfig) -> ProcessSpec:
-    return _module(
+    worker = _module(
         f"vision-{config.line.name}",
         "vision.worker",
         *("--source-host", config.xray.host),
@@ -52,6 +54,7 @@ def _vision(config: LineConfig) -> ProcessSpec:
         *("--evidence-dir", str(config.evidence_dir)),
         nice=NICE_VISION,
     )
+    return replace(worker, silence_max_s=VISION_SILENCE_MAX_S)
 
 
 def _module(

@@ -83,6 +83,29 @@ class ModbusWire:
         )
         return await self._answer(request) is not None
 
+    async def write_by_function(self, function: int, address: int, words: Sequence[int]) -> bool:
+        """As `write`, by function 6, 16, 22 (each bit as it is given) or 23; 6 and 22 write one word."""
+        self._require_open()
+        client, at, device = self._client, self._base + address, self._device_id
+        request: Awaitable[ModbusPDU]
+        if function == 6:
+            request = client.write_register(at, words[0], device_id=device)
+        elif function == 22:
+            request = client.mask_write_register(
+                address=at, and_mask=0, or_mask=words[0], device_id=device
+            )
+        elif function == 23:
+            request = client.readwrite_registers(
+                read_address=self._base,
+                read_count=1,
+                write_address=at,
+                values=list(words),
+                device_id=device,
+            )
+        else:
+            request = client.write_registers(at, list(words), device_id=device)
+        return await self._answer(request) is not None
+
     async def submit(self, write: RowsToWrite) -> dict[int, DecisionResult] | None:
         """Rows of block D; their answers come in block E."""
         return {} if await self.write(write.address, write.words) else None

@@ -22,7 +22,7 @@ from pathlib import Path
 from controller import notify
 from controller.clock import SystemClock
 from controller.core.events import VisionDown, VisionUp
-from controller.core.units import U16_MAX
+from controller.core.units import NS_PER_S, U16_MAX
 from controller.interfaces import Clock
 from vision.analysis import Measurement, PictureFault, findings_of, measure
 from vision.evidence import day_directory, evidence_of, write_evidence
@@ -37,6 +37,9 @@ log = logging.getLogger(__name__)
 # 4 frames are 3 s at 5,000 parcels/h: whoever is further behind answers too late for any parcel.
 FRAMES_WAITING_MAX = 4
 VIEWS_WAITING_MAX = 4
+# A frame takes some 20 ms; one that takes this long never ends, and no sign of life covers for it.
+FRAME_NS_MAX = 5 * NS_PER_S
+ALIVE_PERIOD_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +72,13 @@ class VisionWorker:
         self._line = LineLink(config.line_socket, config.source.source, self._state)
         self._frames: asyncio.Queue[AcquiredFrame] = asyncio.Queue(FRAMES_WAITING_MAX)
         self._previous: ScanFrame | None = None
+        self._frame_since_ns: int | None = None
         self._views_waiting = 0
         self._said: dict[str, str] = {}
 
-    async def run(self, ready: Callable[[], None]) -> None:
-        """Until cancelled. `ready` is called once, when both links are being worked on."""
+    async def run(self, ready: Callable[[], None], alive: Callable[[], None]) -> None:
+        """Until cancelled. `ready` is called once, when both links are being worked on; `alive` every
+        second, unless a frame hangs."""
         with (
             ThreadPoolExecutor(1, "analysis") as analysis,
             ThreadPoolExecutor(1, "evidence") as evidence,
@@ -83,7 +88,20 @@ class VisionWorker:
                 group.create_task(self._line.run())
                 group.create_task(self._source.run())
                 group.create_task(self._process_frames(analysis, evidence, view))
+                group.create_task(self._live(alive))
                 ready()
+
+    @property
+    def hangs(self) -> bool:
+        """A frame has been under way for so long that it will not end."""
+        since_ns = self._frame_since_ns
+        return since_ns is not None and self._clock.monotonic_ns() - since_ns >= FRAME_NS_MAX
+
+    async def _live(self, alive: Callable[[], None]) -> None:
+        while True:
+            if not self.hangs:
+                alive()
+            await asyncio.sleep(ALIVE_PERIOD_S)
 
     def _state(self) -> VisionUp | VisionDown:
         source = self._config.source.source
@@ -108,6 +126,7 @@ class VisionWorker:
         loop = asyncio.get_running_loop()
         while True:
             acquired = await self._frames.get()
+            self._frame_since_ns = self._clock.monotonic_ns()
             day = day_directory(self._config.evidence_dir, self._clock.utc_ns())
             measured, (sha256, lost) = await asyncio.gather(
                 loop.run_in_executor(
@@ -115,6 +134,7 @@ class VisionWorker:
                 ),
                 loop.run_in_executor(evidence, _store, day, acquired),
             )
+            self._frame_since_ns = None
             self._previous = acquired.frame
             self._say("evidence", lost)
             if lost:
@@ -181,10 +201,13 @@ def _store(day: Path, acquired: AcquiredFrame) -> tuple[str, str]:
 
 
 async def run_vision(
-    config: VisionConfig, ready: Callable[[], None], clock: Clock | None = None
+    config: VisionConfig,
+    ready: Callable[[], None],
+    clock: Clock | None = None,
+    alive: Callable[[], None] = notify.watchdog,
 ) -> None:
-    """One vision worker until it is cancelled. `ready` is called once it works."""
-    await VisionWorker(config, clock or SystemClock()).run(ready)
+    """One vision worker until it is cancelled. `ready` is called once it works, `alive` every second."""
+    await VisionWorker(config, clock or SystemClock()).run(ready, alive)
 
 
 def _arguments(argv: Sequence[str] | None) -> VisionConfig:

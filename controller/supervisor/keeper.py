@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -36,7 +37,10 @@ class SupervisorError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A process to keep. Without `restart`, its end with code 0 is fine and any other ends them all."""
+    """A process to keep. Without `restart`, its end with code 0 is fine and any other ends them all.
+
+    With `silence_max_s` over 0 it says WATCHDOG=1 more often than that once it is ready, or is killed.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -44,6 +48,7 @@ class ProcessSpec:
     fifo: bool = False
     ready_timeout_s: float = 30.0
     restart: bool = True
+    silence_max_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class _Kept:
         self.spec = spec
         self.process: ChildProcess | None = None
         self.ready = False
+        self.heard_at_ns = 0
         # Ready, ended, or nobody waits for it any more.
         self.settled = asyncio.Event()
         self.crashes_at_ns: list[int] = []
@@ -214,7 +220,7 @@ class Supervisor:
         """Until the process ended for good. Never raises: a failure is noted for `wait`."""
         while True:
             assert kept.process is not None, "started before it is kept"
-            await asyncio.wait([kept.process.ended])
+            await self._ended_or_silent(kept, kept.process)
             if self._finished.is_set():
                 return
             end = kept.process.ended.result()
@@ -237,6 +243,18 @@ class Supervisor:
             # A start that fails has counted as a crash; the next turn of the loop judges it.
             with contextlib.suppress(SupervisorError):
                 await self._start(kept)
+
+    async def _ended_or_silent(self, kept: _Kept, process: ChildProcess) -> None:
+        """Until it ended. One that hangs is killed: it would hold its place and do nothing."""
+        limit_s = kept.spec.silence_max_s
+        while not process.ended.done():
+            silent_s = (self._clock.monotonic_ns() - kept.heard_at_ns) / NS_PER_S
+            if limit_s and silent_s >= limit_s:
+                self._emit(kept.spec.name, Change.STATUS, f"silent for {silent_s:.1f} s: killed")
+                process.signal(signal.SIGKILL)
+                await process.ended
+                return
+            await asyncio.wait([process.ended], timeout=limit_s - silent_s if limit_s else None)
 
     def _ended_for_good(self, kept: _Kept, end: ProcessEnd) -> None:
         if end.code != 0:
@@ -266,6 +284,8 @@ class Supervisor:
     def _told(self, pid: int, name: str, value: str) -> None:
         for kept in self._kept:
             if kept.process is not None and kept.process.pid == pid:
+                if name in ("READY", "WATCHDOG"):
+                    kept.heard_at_ns = self._clock.monotonic_ns()
                 if name == "READY":
                     kept.ready = True
                     kept.settled.set()

@@ -7,7 +7,8 @@ host never makes a PLC look late.
 from collections.abc import Callable
 
 from controller.core import events
-from controller.core.settings import Lane, LineSettings
+from controller.core.settings import Gate, Lane, LineSettings
+from controller.core.units import U32_MAX, counts_from_mm
 from controller.core.vocabulary import (
     DecisionResult,
     DefaultCause,
@@ -20,7 +21,7 @@ from plc import register_map as m
 from plc.conformance import test_mode as t
 from plc.conformance.bench import Bench
 from plc.conformance.checks_decisions import expect
-from plc.conformance.duties import Duty, DutyFailed
+from plc.conformance.duties import Duty, DutyFailed, NotRun
 
 BOTH_PERMITS = m.C_BIT_INFEED_PERMIT | m.C_BIT_BELT_PERMIT
 _STATE = m.H_STATE_BITS
@@ -28,6 +29,9 @@ _T_STATES = {1: "tracked", 2: "leased", 3: "diverting", 4: "defaulted"}
 # For the start of the belt, the PLC's scan and a slow host.
 SLACK_MS = 3_000
 SWEEP_MARGIN_MS = 500
+_TRIES = 5
+# What a gate needs beside its travel: a scan of 10 ms and 5 ms of margin (section 5, P25).
+LEAD_MARGIN_MS = 15
 
 
 def line_of(bench: Bench) -> LineSettings:
@@ -81,7 +85,8 @@ async def induct(bench: Bench) -> events.Inducted:
     if not inducted():
         raise DutyFailed(
             Duty.TRACK,
-            f"a parcel came to the induct eye, and no record of kind 1 came at {bench.at(m.R_ADDRESS)}.",
+            f"test order 1 (INDUCT, {parcel_mm(bench)} mm) was carried out, the belt may run, and no "
+            "record of kind 1 came.",
         )
     return inducted()[0]
 
@@ -103,7 +108,7 @@ async def run_out(bench: Bench) -> None:
         await bench.run_ms(200)
     raise DutyFailed(
         Duty.TRACK,
-        f"after a belt length and more, table T at {bench.at(m.T_ADDRESS)} still holds a parcel.",
+        f"after a belt length and more, table T (from {bench.at(m.T_ADDRESS)} on) still holds a parcel.",
     )
 
 
@@ -132,11 +137,11 @@ async def row_becomes(
         if row is not None and fits(row):
             return
         await bench.run_ms(40)
-    place = f"table T at {bench.at(m.T_ADDRESS)}"
+    place = f"table T (from {bench.at(m.T_ADDRESS)} on)"
     if row is None:
         raise DutyFailed(duty, f"{place} has no row for parcel {track_id}, which is on the belt.")
     state = _T_STATES.get(row.state, "unknown")
-    shown = f"state {row.state} ({state}), destination {row.destination}"
+    shown = f"state {row.state} ({state}), destination {row.destination}, encoder {row.encoder_counts}"
     raise DutyFailed(duty, f"{place} shows parcel {track_id} with {shown}, not {wanted}.")
 
 
@@ -148,11 +153,16 @@ async def seen_in(bench: Bench, duty: Duty, track_id: int, destination: Destinat
     await bench.until(lambda: bool(of(bench, events.LaneSeen, track_id)), limit_ms)
     seen = [record.source for record in of(bench, events.LaneSeen, track_id)]
     if seen != [lane.number]:
-        what = f"in lane {', '.join(map(str, seen))}" if seen else "in no lane"
+        if not seen:
+            raise DutyFailed(
+                Duty.TRACK,
+                f"no record of kind 8 came for parcel {track_id}, which was to go to lane {lane.number}"
+                f"{told_of(bench, track_id)}.",
+            )
         raise DutyFailed(
             duty,
-            f"parcel {track_id} was to go to {destination.name.lower()}, lane {lane.number}, and was "
-            f"seen {what} (records of kind 8 at {bench.at(m.R_ADDRESS)}).",
+            f"parcel {track_id} was to go to {destination.name.lower()}, lane {lane.number}, and was seen "
+            f"in lane {', '.join(map(str, seen))} (records of kind 8){told_of(bench, track_id)}.",
         )
 
 
@@ -164,7 +174,7 @@ def no_gate_began(bench: Bench, duty: Duty, track_id: int, why: str) -> None:
             raise DutyFailed(
                 duty,
                 f"gate {record.source} began to move to {record.position.name.lower()} for parcel "
-                f"{track_id} (record {record.ring_seq} at {bench.at(m.R_ADDRESS)}), {why}.",
+                f"{track_id} (record {record.ring_seq}, kind 7), {why}.",
             )
 
 
@@ -175,8 +185,8 @@ def defaulted(bench: Bench, duty: Duty, track_id: int, cause: DefaultCause) -> N
         shown = ", ".join(f"{each.value}" for each in found) or "none"
         raise DutyFailed(
             duty,
-            f"the causes of records of kind 9 for parcel {track_id} at {bench.at(m.R_ADDRESS)} are: "
-            f"{shown}; it must be {cause.value} ({cause.name.lower().replace('_', ' ')}), once.",
+            f"the causes in the records of kind 9 for parcel {track_id} are: {shown}; it must be "
+            f"{cause.value} ({cause.name.lower().replace('_', ' ')}), once.",
         )
 
 
@@ -189,10 +199,50 @@ async def accepted(
     )
 
 
-def gate_mm(bench: Bench) -> int:
-    """Where the gate of the release lane stands."""
+def release_gate(bench: Bench) -> Gate:
+    """The gate of the release lane."""
     lane = lane_for(bench, Destination.RELEASE)
-    return next(gate.position_mm for gate in line_of(bench).gates if gate.number == lane.gate)
+    return next(gate for gate in line_of(bench).gates if gate.number == lane.gate)
+
+
+def lead_mm(bench: Bench, gate: Gate) -> int:
+    """How long before its gate a leading edge is when the gate begins; also the least gap behind."""
+    speed = line_of(bench).belt_speed_mm_per_s
+    return -(-speed * (gate.travel_ms + LEAD_MARGIN_MS) // 1_000)
+
+
+def in_counts(bench: Bench, mm: int) -> int:
+    return counts_from_mm(mm, line_of(bench).encoder_counts_per_m)
+
+
+def told_of(bench: Bench, track_id: int) -> str:
+    """The PLC's own word on why it holds the parcel, as the end of a sentence; empty without one."""
+    causes = [r.cause for r in of(bench, events.DefaultTaken, track_id)]  # type: ignore[attr-defined]
+    if not causes:
+        return ""
+    name = causes[0].name.lower().replace("_", " ")
+    return f"; a record of kind 9 says cause {causes[0].value} ({name})"
+
+
+async def pair(bench: Bench, least_mm: int, most_mm: int) -> tuple[int, int]:
+    """Tracking ids of two parcels on a standing belt with so much clear belt between them.
+
+    NotRun if this host cannot place them.
+    """
+    middle_mm = (least_mm + most_mm) // 2
+    for _ in range(_TRIES):
+        first = await induct(bench)
+        start = first.encoder_counts
+        await bench.run_ms(belt_ms(bench, parcel_mm(bench) + middle_mm) - 2 * m.POLL_PERIOD_MS)
+        second = await induct(bench)
+        await stand(bench)
+        counts = second.encoder_counts - start & U32_MAX
+        if in_counts(bench, least_mm) <= counts - in_counts(bench, parcel_mm(bench)) <= in_counts(
+            bench, most_mm
+        ):
+            return first.track_id, second.track_id
+        await run_out(bench)
+    raise NotRun(f"this host was too slow to put two parcels {least_mm} to {most_mm} mm apart.")
 
 
 def release_moves(bench: Bench, track_id: int) -> list[events.PlcRecord]:

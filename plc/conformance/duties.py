@@ -51,3 +51,7 @@ class DutyFailed(Exception):
 
 class NotRun(Exception):
     """The check could not judge anything; the text says why. Never a pass."""
+
+
+class DoesNotApply(NotRun):
+    """There is nothing to check on this PLC or line; the run may pass without it."""

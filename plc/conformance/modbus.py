@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 from controller.core.vocabulary import LinkFault
 from controller.interfaces import Clock
 from plc import register_map as m
-from plc.conformance.wire import WireLost, block_name
+from plc.conformance.wire import WireLost, WriteWay, block_name
 from plc.header import ExchangeFault
 from plc.modbus_wire import ModbusWire, connected_wire
 from plc.ring_reader import RegisterRun
@@ -57,6 +57,7 @@ class ModbusTarget:
     """`Wire` over Modbus TCP."""
 
     has_rows = True
+    ways = tuple(WriteWay)
 
     def __init__(self, wire: ModbusWire, clock: Clock, base_address: int) -> None:
         self._wire = wire
@@ -78,9 +79,11 @@ class ModbusTarget:
             part = words[at : at + m.FC16_REGISTERS_MAX]
             await self._ask(partial(self._wire.write, address + at, part))
 
-    async def refuses(self, address: int, words: Sequence[int]) -> bool:
+    async def refuses(
+        self, address: int, words: Sequence[int], way: WriteWay = WriteWay.WHOLE
+    ) -> bool:
         try:
-            await self._wire.write(address, words)
+            await self._wire.write_by_function(way.value, address, words)
         except ExchangeFault as fault:
             if fault.fault is LinkFault.EXCEPTION_ANSWER:
                 return True

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 from controller.interfaces import Clock
 from plc import opcua_nodes as nodes
 from plc import register_map as m
-from plc.conformance.wire import WireLost, block_name
+from plc.conformance.duties import NotRun
+from plc.conformance.wire import WireLost, WriteWay, block_name
 from plc.header import ExchangeFault
 from plc.opcua_client import asyncua_session
 from plc.opcua_settings import OpcuaSettings
 from plc.opcua_wire import OpcuaSession
-from plc.record_codec import decode_decision, u32_at
+from plc.record_codec import crc16_modbus, u32_at, words_bytes
 from plc.ring_reader import RegisterRun
 
 # A PLC may take this long for one service call; the life sign has 400 ms.
@@ -28,6 +29,8 @@ Answer = TypeVar("Answer")
 
 class OpcuaTarget:
     """`Wire` over OPC UA."""
+
+    ways = (WriteWay.WHOLE,)
 
     def __init__(self, session: OpcuaSession, clock: Clock) -> None:
         self._session = session
@@ -53,7 +56,9 @@ class OpcuaTarget:
         if not self._is_absent(address):
             await self._ask(self._session.exchange(_named(address, words), ()))
 
-    async def refuses(self, address: int, words: Sequence[int]) -> bool:
+    async def refuses(
+        self, address: int, words: Sequence[int], way: WriteWay = WriteWay.WHOLE
+    ) -> bool:
         """The whole node that holds the register, with what stands in it."""
         (block,) = nodes.blocks_over(RegisterRun(address, 1))
         there = await self.read(RegisterRun(block.address, block.count))
@@ -67,20 +72,21 @@ class OpcuaTarget:
         return False
 
     async def submit(self, row: Sequence[int]) -> int | None:
-        decision = decode_decision(row)
-        if decision is None or not self._session.has_method:
-            slot = u32_at(row, m.D_DECISION_SEQ) % m.D_SLOTS
-            await self.write(m.D_ADDRESS + slot * m.D_SLOT_REGISTERS, row)
-            return None
-        arguments = (
-            decision.boot_id,
-            decision.session,
-            decision.track_id,
-            int(decision.destination),
-            int(decision.reason),
-            decision.decision_seq,
-        )
-        return await self._ask(self._session.submit(arguments))
+        if self._session.has_method and _fits_a_call(row):
+            arguments = (
+                u32_at(row, m.D_BOOT_ID),
+                u32_at(row, m.D_SESSION),
+                u32_at(row, m.D_TRACK_ID),
+                row[m.D_DESTINATION],
+                row[m.D_REASON],
+                u32_at(row, m.D_DECISION_SEQ),
+            )
+            return await self._ask(self._session.submit(arguments))
+        if not self._session.has_rows:
+            raise NotRun("a call of SubmitDecision cannot say this, and the PLC has no rows of D.")
+        slot = u32_at(row, m.D_DECISION_SEQ) % m.D_SLOTS
+        await self.write(m.D_ADDRESS + slot * m.D_SLOT_REGISTERS, row)
+        return None
 
     async def pause(self, ms: int) -> None:
         await asyncio.sleep(ms / 1_000)
@@ -116,6 +122,12 @@ async def opcua_target(settings: OpcuaSettings, clock: Clock) -> AsyncIterator[O
             yield OpcuaTarget(session, clock)
     except ExchangeFault as fault:
         raise WireLost(f"{fault}") from fault
+
+
+def _fits_a_call(row: Sequence[int]) -> bool:
+    """A call has no CRC, no layout and no empty row."""
+    whole = crc16_modbus(words_bytes(row[: m.D_CRC])) == row[m.D_CRC]
+    return whole and row[m.D_LAYOUT] == m.LAYOUT_VERSION and u32_at(row, m.D_DECISION_SEQ) != 0
 
 
 def _named(address: int, words: Sequence[int]) -> list[tuple[str, list[int]]]:

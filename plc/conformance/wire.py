@@ -6,6 +6,7 @@ never judges what it reads.
 """
 
 from collections.abc import Sequence
+from enum import Enum
 from typing import Protocol
 
 from plc import register_map as m
@@ -26,6 +27,15 @@ class WireLost(Exception):
     """The PLC does not answer or the connection is gone; the text is for a person."""
 
 
+class WriteWay(Enum):
+    """How a client can write. Over OPC UA there is WHOLE only: the node."""
+
+    WHOLE = 16  # Modbus function 16
+    ONE = 6
+    MASKED = 22
+    WITH_READ = 23
+
+
 class Wire(Protocol):
     """One open connection to one PLC. Every method raises WireLost if the PLC does not answer."""
 
@@ -39,12 +49,18 @@ class Wire(Protocol):
     async def write(self, address: int, words: Sequence[int]) -> None:
         """Write block C or rows of D."""
 
-    async def refuses(self, address: int, words: Sequence[int]) -> bool:
-        """Try to write where only the PLC may; true if it refused."""
+    @property
+    def ways(self) -> tuple[WriteWay, ...]:
+        """What `refuses` can try."""
+
+    async def refuses(
+        self, address: int, words: Sequence[int], way: WriteWay = WriteWay.WHOLE
+    ) -> bool:
+        """Try to write where only the PLC may; true if it refused. ONE and MASKED write one word."""
 
     async def submit(self, row: Sequence[int]) -> int | None:
         """Hand over the 12 words of a decision. Its result where the protocol answers at once, None
-        where the answer is to be read in block E."""
+        where the answer is to be read in block E. NotRun if this PLC offers no way to say it."""
 
     async def pause(self, ms: int) -> None:
         """Do nothing for so long."""

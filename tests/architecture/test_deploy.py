@@ -34,6 +34,8 @@ def test_each_process_has_a_unit_that_starts_it() -> None:
         assert values(started[name], "Nice") == ([str(spec.nice)] if spec.nice else [])
         fifo = values(started[name], "CPUSchedulingPolicy") == ["fifo"]
         assert fifo == spec.fifo
+        if spec.silence_max_s:
+            assert values(started[name], "WatchdogSec") == [f"{spec.silence_max_s:g}"]
     line = started["line-L1"]
     assert values(line, "CPUSchedulingPriority") == [str(FIFO_PRIORITY)]
     assert values(line, "LimitMEMLOCK") == ["infinity"]

@@ -9,7 +9,7 @@ from random import Random
 
 from controller.config import load
 from plc import register_map as m
-from plc.conformance.wire import block_name
+from plc.conformance.wire import WriteWay, block_name
 from plc.ring_reader import RegisterRun
 from sim.plc_test_mode import TestModePlc
 from sim.soft_plc import HOST_BLOCKS_ADDRESS, HOST_BLOCKS_COUNT
@@ -22,11 +22,13 @@ class VirtualTarget:
     """`Wire` on a register image."""
 
     has_rows = True
+    ways = tuple(WriteWay)
 
     def __init__(self, seed: int = 1) -> None:
         self.plc = TestModePlc(LINE, Random(seed))
         self.image = [0] * m.MAP_REGISTERS
-        self.takes_any_write = False
+        self.takes: set[WriteWay] = set()
+        self.takes_across_the_end_of_c = False
         self.now_us = 0
         self._scanned_us = 0
 
@@ -38,8 +40,13 @@ class VirtualTarget:
         self._pass(_REQUEST_US)
         self.image[address : address + len(words)] = words
 
-    async def refuses(self, address: int, words: Sequence[int]) -> bool:
-        return not self.takes_any_write
+    async def refuses(
+        self, address: int, words: Sequence[int], way: WriteWay = WriteWay.WHOLE
+    ) -> bool:
+        self._pass(_REQUEST_US)
+        if m.C_ADDRESS <= address < m.D_ADDRESS:
+            return not self.takes_across_the_end_of_c
+        return way not in self.takes
 
     async def submit(self, row: Sequence[int]) -> int | None:
         seq = row[m.D_DECISION_SEQ] << 16 | row[m.D_DECISION_SEQ + 1]

@@ -108,6 +108,28 @@ async def test_a_killed_child_is_started_again(tmp_path: Path) -> None:
         assert not supervisor.exits[0].expected
 
 
+async def test_a_child_that_falls_silent_is_killed_and_started_again(tmp_path: Path) -> None:
+    """One feeds its watchdog, one says that it is ready and hangs, one is not watched."""
+    feeds = (
+        SAY_READY
+        + "import time\ntell('READY=1')\nwhile True: tell('WATCHDOG=1'); time.sleep(0.02)\n"
+    )
+    story = Story()
+    watched = [
+        spec("lively", feeds, silence_max_s=5.0),
+        spec("mute", STAY, silence_max_s=0.2),
+        spec("free", STAY),
+    ]
+    async with Supervisor(tmp_path, watched, on_event=story, limits=QUICK) as supervisor:
+        before = dict(supervisor.pids)
+        await story.until(lambda: story.count("mute", Change.READY) == 3)
+        assert {exit.name for exit in supervisor.exits} == {"mute"}
+        assert {exit.end.code for exit in supervisor.exits} == {-signal.SIGKILL}
+        assert supervisor.pids["lively"] == before["lively"]
+        assert supervisor.pids["free"] == before["free"]
+    assert any("silent for" in event.text for event in story.events)
+
+
 async def test_a_crash_loop_ends_everything_in_one_sentence(tmp_path: Path) -> None:
     dying = SAY_READY + "tell('READY=1'); sys.exit('Port 502 is taken.')"
     specs = [spec("steady", STAY), spec("dying", dying)]

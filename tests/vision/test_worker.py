@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,11 +19,13 @@ from controller.core.events import PictureFindings, VisionDown, VisionUp
 from controller.core.units import NS_PER_MS
 from controller.wire import FrameBuffer, Hello, Refused, encode_frame
 from tests.vision.synthetic import HELLO, STEEL, Box, calibration, frame_packets, samples
+from vision import worker as worker_module
+from vision.analysis import Measurement, measure
 from vision.evidence import read_evidence
 from vision.line_link import CONTEXTS_MAX
 from vision.scan_rows import Heartbeat, Packet, encode_packet
 from vision.source_link import SILENCE_CHECK_S, SourceAddress
-from vision.worker import FRAMES_WAITING_MAX, VisionConfig, VisionWorker, main
+from vision.worker import FRAME_NS_MAX, FRAMES_WAITING_MAX, VisionConfig, VisionWorker, main
 
 PARCEL = [Box(60, 100, 120, 160), Box(80, 150, 30, 40, STEEL)]
 GREETING: list[Packet] = [HELLO, calibration()]
@@ -113,7 +116,7 @@ async def bench(directory: Path) -> AsyncIterator[Bench]:
     ready = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
-            running = group.create_task(worker.run(ready.set))
+            running = group.create_task(worker.run(ready.set, lambda: None))
             await ready.wait()
             yield Bench(config, worker, source, line, clock)
             running.cancel()
@@ -324,3 +327,26 @@ def test_the_command_line_explains_itself(capsys: pytest.CaptureFixture[str]) ->
             "--source-host h --source-port 70000 --source-number 4 --line-socket s --evidence-dir e".split()
         )
     assert "70000 is not between 1 and 65535" in capsys.readouterr().err
+
+
+async def test_a_frame_that_never_ends_leaves_no_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, let_go = threading.Event(), threading.Event()
+
+    def stuck(*frame: Any) -> Measurement:
+        begun.set()
+        let_go.wait()
+        return measure(*frame)
+
+    monkeypatch.setattr(worker_module, "measure", stuck)
+    async with bench(tmp_path) as b:
+        writer = await b.up()
+        await b.source_says(writer, *frame_packets(samples(PARCEL), 77, 5_000))
+        await wait_until(begun.is_set)
+        assert not b.worker.hangs
+        b.clock.step_ms(FRAME_NS_MAX // NS_PER_MS)
+        assert b.worker.hangs
+        let_go.set()
+        await b.hears_findings()
+        assert not b.worker.hangs
