@@ -32,9 +32,11 @@ _CLOSE_LIMIT_S = 0.3
 # A session that we lost must not keep one of the PLC's few places for long; polls keep ours alive.
 _SESSION_TIMEOUT_MS = 10_000
 _CHANNEL_LIFETIME_MS = 3_600_000
-# Our largest answer is a header, block T and four slots, under 2 kB.
-_MESSAGE_BYTES_MAX = 1 << 16
-_CHUNKS_MAX = 16
+# Our largest answer, a header, block T and four slots, is under 2 kB. But the library's hello announces room
+# for chunks of 2 GB, and node-opcua refuses to answer if one chunk of the largest size it then makes is more
+# than the largest message.
+_MESSAGE_BYTES_MAX = 1 << 24
+_CHUNKS_MAX = 1 << 8
 
 # What a server says by not offering the security that is asked for.
 _NO_ENDPOINT = "BadSecurityModeRejected"

@@ -75,6 +75,9 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
     new_boot = event.boot_id != state.boot_id
     if new_boot:
         _forget_boot(turn, event)
+    # acknowledged by an earlier life whose journal is gone: no later record may come to show the gap
+    expected = u32_sum(state.last_ring_seq, 1) or 1
+    lost = u32_difference(event.next_ring_seq, expected) > 0
     state.session = event.session
     state.plc_up = True
     state.plc_fault = None
@@ -85,12 +88,15 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
         state.decision_seq = newest
     for parcel in list(state.parcels.values()):
         if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
-            send_release(turn, parcel)
+            if not lost:
+                send_release(turn, parcel)
         elif parcel.state is ParcelState.DOUBTED:
             turn.send(parcel, Destination.HOLD, Reason.HOST_RESTARTED)
         elif parcel.state is ParcelState.HELD and parcel.verdict is not None:
             reason = parcel.verdict.reasons[0]
             turn.send(parcel, parcel.verdict.destination, reason)
+    if lost:
+        ring_gap(turn, RingGap(event.boot_id, state.last_ring_seq, event.next_ring_seq))
 
 
 def _forget_boot(turn: Turn, event: PlcConnected) -> None:

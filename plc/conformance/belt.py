@@ -141,7 +141,9 @@ async def row_becomes(
     if row is None:
         raise DutyFailed(duty, f"{place} has no row for parcel {track_id}, which is on the belt.")
     state = _T_STATES.get(row.state, "unknown")
-    shown = f"state {row.state} ({state}), destination {row.destination}, encoder {row.encoder_counts}"
+    shown = (
+        f"state {row.state} ({state}), destination {row.destination}, encoder {row.encoder_counts}"
+    )
     raise DutyFailed(duty, f"{place} shows parcel {track_id} with {shown}, not {wanted}.")
 
 
@@ -237,8 +239,10 @@ async def pair(bench: Bench, least_mm: int, most_mm: int) -> tuple[int, int]:
         second = await induct(bench)
         await stand(bench)
         counts = second.encoder_counts - start & U32_MAX
-        if in_counts(bench, least_mm) <= counts - in_counts(bench, parcel_mm(bench)) <= in_counts(
-            bench, most_mm
+        if (
+            in_counts(bench, least_mm)
+            <= counts - in_counts(bench, parcel_mm(bench))
+            <= in_counts(bench, most_mm)
         ):
             return first.track_id, second.track_id
         await run_out(bench)

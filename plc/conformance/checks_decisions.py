@@ -44,6 +44,35 @@ async def wrong_layout(bench: Bench) -> None:
     await expect(bench, Duty.CRC, row, bad, "a decision row of another layout")
 
 
+async def misplaced(bench: Bench) -> None:
+    """A row that stands where its sequence does not belong is bad, and answered in its own row of E."""
+    row = bench.decision(UNKNOWN_TRACK_ID)
+    seq = u32_at(row, m.D_DECISION_SEQ)
+    slot = (seq + 1) % m.D_SLOTS
+    place = bench.at(m.E_ADDRESS + slot * m.E_SLOT_REGISTERS)
+    answers: list[tuple[int, int, int]] = []
+
+    def answered() -> bool:
+        answers.append(bench.echo(slot))
+        return answers[-1][0] == seq and answers[-2:] == [answers[-1]] * 2
+
+    await bench.wire.write(m.D_ADDRESS + slot * m.D_SLOT_REGISTERS, row)
+    if not await bench.until(answered, m.ECHO_LIMIT_MS):
+        raise DutyFailed(
+            Duty.CRC,
+            f"decision {seq} stood in D row {slot}, where it does not belong, and was not answered in "
+            f"{place} within {m.ECHO_LIMIT_MS} ms.",
+        )
+    if answers[-1][2] != DecisionResult.BAD_CRC:
+        raise DutyFailed(
+            Duty.CRC,
+            f"decision {seq} stood in D row {slot}, where it does not belong, and was answered "
+            f"{answers[-1][2]} in {place}, not 4 (bad crc).",
+        )
+    # the row it stood in is free again for the decision that belongs there
+    await bench.submit(bench.decision(UNKNOWN_TRACK_ID))
+
+
 async def foreign_boot(bench: Bench) -> None:
     row = bench.decision(UNKNOWN_TRACK_ID, boot_id=bench.whole.boot_id ^ 1)
     foreign = (DecisionResult.WRONG_BOOT_OR_SESSION,)

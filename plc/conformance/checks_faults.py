@@ -25,6 +25,7 @@ from plc.conformance.belt import (
 from plc.conformance.bench import Bench
 from plc.conformance.checks_decisions import expect
 from plc.conformance.checks_session import SAFE_LIMIT_MS, latched
+from plc.conformance.checks_tracking import restarted
 from plc.conformance.duties import Duty, DutyFailed, NotRun
 from plc.ring_reader import RegisterRun
 
@@ -50,7 +51,7 @@ async def watchdog_ends_leases(bench: Bench) -> None:
     if row is not None and row.state in (m.T_STATE_LEASED, m.T_STATE_DIVERTING):
         raise DutyFailed(
             Duty.WATCHDOG,
-            f"500 ms after the last life sign table T at {bench.at(m.T_ADDRESS)} still shows parcel "
+            f"500 ms after the last life sign table T (from {bench.at(m.T_ADDRESS)} on) still shows parcel "
             f"{leased} with a lease: every lease whose gate has not begun to move must end.",
         )
     bench.permits = 0
@@ -58,6 +59,9 @@ async def watchdog_ends_leases(bench: Bench) -> None:
     await accepted(bench, Duty.WATCHDOG, undecided, Destination.RELEASE)
     what = "a release for a parcel whose lease ended with its host"
     await expect(bench, Duty.WATCHDOG, bench.decision(leased), (DecisionResult.REVOKED,), what)
+    hold = bench.decision(leased, Destination.HOLD)
+    what = "a hold for a parcel that the PLC holds already"
+    await expect(bench, Duty.LATE, hold, (DecisionResult.LATE,), what)
     await seen_in(bench, Duty.WATCHDOG, leased, Destination.HOLD)
     defaulted(bench, Duty.WATCHDOG, leased, DefaultCause.LEASE_ENDED)
     no_gate_began(bench, Duty.WATCHDOG, leased, "whose lease had ended with its host")
@@ -99,6 +103,7 @@ async def plc_restart(bench: Bench) -> None:
             "its life sign did not move.",
         )
     await _wiped(bench)
+    await _c_is_empty(bench)
     bench.records.clear()
     bench.permits = 0
     bench.follow_ring()
@@ -131,13 +136,21 @@ async def _wiped(bench: Bench) -> None:
             )
 
 
+async def _c_is_empty(bench: Bench) -> None:
+    """Nobody has written since the start; the test order may stand."""
+    words = await bench.wire.read(RegisterRun(m.C_ADDRESS, m.C_COUNT))
+    left = next((at for at, word in enumerate(words[: m.C_SPARE]) if word), None)
+    if left is not None:
+        raise DutyFailed(
+            Duty.START,
+            f"after a start {bench.at(m.C_ADDRESS + left)} is {words[left]:#06x}: block C is cleared but "
+            "for the test order.",
+        )
+
+
 async def gates_locked(bench: Bench) -> None:
     """After a start gates stay at hold until the belt has moved its whole length."""
-    bench.alive = False
-    await bench.order(t.TestOrder.RESTART)
-    bench.records.clear()
-    bench.follow_ring()
-    await latched(bench)
+    await restarted(bench)
     track_id = (await induct(bench)).track_id
     await stand(bench)
     row = bench.decision(track_id)

@@ -86,7 +86,9 @@ def _stayed(bench: Bench, track_id: int) -> None:
     gate, line = release_gate(bench), line_of(bench)
     moved = [r for r in bench.records if type(r) is events.GateMoved and r.source == gate.number]
     began = moved.index(release_moves(bench, track_id)[0])  # type: ignore[arg-type]
-    back = [r for r in moved[began:] if (r.phase, r.position) == (GatePhase.BEGAN, GatePosition.HOLD)]
+    back = [
+        r for r in moved[began:] if (r.phase, r.position) == (GatePhase.BEGAN, GatePosition.HOLD)
+    ]
     length = of(bench, events.EyePassed, track_id)[-1].length_counts  # type: ignore[attr-defined]
     length_mm = mm_from_counts(length, line.encoder_counts_per_m)
     if not back:

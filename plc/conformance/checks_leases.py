@@ -1,27 +1,25 @@
-"""Checks of leases with a simulated parcel: taken, taken back, late, too close, lane full.
+"""Checks of leases with a simulated parcel: taken, taken back, late, too close.
 
 Where a check cannot be timed without luck it is repeated, and in the end not run, never failed.
 """
 
 from controller.core import events
-from controller.core.units import counts_from_mm
+from controller.core.settings import LineSettings
+from controller.core.units import U32_MAX, counts_from_mm, mm_from_counts, u32_difference
 from controller.core.vocabulary import (
     DecisionResult,
     DefaultCause,
     Destination,
     GatePhase,
     GatePosition,
-    PlcStateBit,
 )
 from plc import register_map as m
-from plc.conformance import test_mode as t
 from plc.conformance.belt import (
     BOTH_PERMITS,
     SLACK_MS,
     accepted,
     belt_ms,
     defaulted,
-    gate_mm,
     induct,
     lane_for,
     line_of,
@@ -29,6 +27,7 @@ from plc.conformance.belt import (
     of,
     parcel_mm,
     parcel_standing,
+    release_gate,
     release_moves,
     row_becomes,
     run_out,
@@ -37,44 +36,17 @@ from plc.conformance.belt import (
     travel_ms,
 )
 from plc.conformance.bench import Bench
-from plc.conformance.checks_decisions import expect
+from plc.conformance.checks_decisions import UNKNOWN_TRACK_ID, expect
+from plc.conformance.checks_gates import why_not_begun
 from plc.conformance.duties import Duty, DutyFailed, NotRun
+from plc.record_codec import u32_at
 
-_STATE = m.H_STATE_BITS
 _TRIES = 4
-
-
-async def induct_and_track(bench: Bench) -> None:
-    """Each parcel gets a record, a new id and a row with its length; ids are never used twice."""
-    first = await induct(bench)
-    await stand(bench)
-    await row_becomes(
-        bench,
-        Duty.TRACK,
-        first.track_id,
-        lambda row: row.state == m.T_STATE_TRACKED and row.encoder_counts == first.encoder_counts,
-        f"state 1 (tracked) and the encoder of its record, {first.encoder_counts}",
-    )
-    bench.permits = BOTH_PERMITS
-    await bench.run_ms(belt_ms(bench, 2 * parcel_mm(bench)))
-    second = await induct(bench)
-    if 0 in (first.track_id, second.track_id) or first.track_id == second.track_id:
-        raise DutyFailed(
-            Duty.TRACK,
-            f"two parcels got the tracking ids {first.track_id} and {second.track_id} in their records of "
-            "kind 1: every parcel gets a new one, never 0.",
-        )
-    await run_out(bench)
-    counts = counts_from_mm(parcel_mm(bench), line_of(bench).encoder_counts_per_m)
-    passed = of(bench, events.EyePassed, first.track_id)
-    lengths = [record.length_counts for record in passed if isinstance(record, events.EyePassed)]
-    eyes = len(line_of(bench).eyes)
-    if len(lengths) != eyes or any(abs(each - counts) > counts // 10 + 5 for each in lengths):
-        raise DutyFailed(
-            Duty.TRACK,
-            f"{len(lengths)} records of kind 2 came for a parcel of {counts} counts that passed {eyes} "
-            f"eyes, with the lengths {lengths}.",
-        )
+# Section 5, P19: a scan of 10 ms and a margin of 100 ms beside the gate's travel; how far behind the point
+# the record may be written, for two scans and a machine that stalls.
+_DECISION_MARGIN_MS = 110
+_POINT_LATE_MS = 50
+_ROUNDING_MM = 10
 
 
 async def lease(bench: Bench) -> None:
@@ -88,13 +60,13 @@ async def lease(bench: Bench) -> None:
     await bench.run_ms(100)
     await row_becomes(bench, Duty.LEASE, track_id, fits, f"{wanted}, after D was cleared")
     bench.permits = BOTH_PERMITS
-    await bench.until(
-        lambda: bool(release_moves(bench, track_id)), travel_ms(bench, gate_mm(bench))
-    )
+    limit_ms = travel_ms(bench, release_gate(bench).position_mm)
+    await bench.until(lambda: bool(release_moves(bench, track_id)), limit_ms)
     if not release_moves(bench, track_id):
         raise DutyFailed(
             Duty.GATE,
-            f"no record of kind 7, phase 1, came for parcel {track_id}, which holds a lease for release.",
+            f"no record of kind 7, phase 1, of the release lane's gate and side came for parcel {track_id}, "
+            f"which holds a lease for release{why_not_begun(bench, track_id)}.",
         )
     await stand(bench)
     hold = bench.decision(track_id, Destination.HOLD)
@@ -128,9 +100,19 @@ async def _gate_rests(bench: Bench, track_id: int) -> None:
     if not await bench.until(at_rest, SLACK_MS):
         raise DutyFailed(
             Duty.GATE,
-            f"the last record of kind 7 of gate {gate} is {last()}: after parcel {track_id} it must "
-            "arrive (phase 2) at hold (position 1).",
+            f"the last record of kind 7 of gate {gate} says {_words(last())}: after parcel {track_id} it "
+            "must say phase 2 (arrived), position 1 (hold).",
         )
+
+
+def _words(move: events.GateMoved | None) -> str:
+    if move is None:
+        return "nothing"
+    phase, position = move.phase, move.position
+    return (
+        f"phase {phase.value} ({phase.name.lower()}), position {position.value} "
+        f"({position.name.lower()})"
+    )
 
 
 async def hold_replaces_release(bench: Bench) -> None:
@@ -139,11 +121,29 @@ async def hold_replaces_release(bench: Bench) -> None:
     await accepted(bench, Duty.LEASE, track_id)
     what = "a release with a lower decision sequence than the accepted one"
     await expect(bench, Duty.HOLD_WINS, early, (DecisionResult.REVOKED,), what)
-    await accepted(bench, Duty.HOLD_WINS, track_id, Destination.HOLD)
+    older = bench.decision(track_id, Destination.HOLD, seq=u32_at(early, m.D_DECISION_SEQ))
+    what = "a hold with a lower decision sequence than the accepted one"
+    await expect(bench, Duty.HOLD_WINS, older, (DecisionResult.REVOKED,), what)
+    for _ in range(2):  # a hold may be said twice
+        await accepted(bench, Duty.HOLD_WINS, track_id, Destination.HOLD)
     again = bench.decision(track_id)
     await expect(bench, Duty.HOLD_WINS, again, (DecisionResult.REVOKED,), "a release after a hold")
     await seen_in(bench, Duty.HOLD_WINS, track_id, Destination.HOLD)
     no_gate_began(bench, Duty.HOLD_WINS, track_id, "whose release was taken back by a hold")
+    await run_out(bench)
+
+
+async def sequences_wrap(bench: Bench) -> None:
+    """4,294,967,295 is followed by 1: what is older is told by the wrapping difference."""
+    track_id = await parcel_standing(bench)
+    bench.decision_seq = U32_MAX - 1
+    await accepted(bench, Duty.HOLD_WINS, track_id)
+    older = bench.decision(track_id, Destination.HOLD, seq=U32_MAX - 3)
+    what = f"a hold with decision sequence {U32_MAX - 3} after {U32_MAX}"
+    await expect(bench, Duty.HOLD_WINS, older, (DecisionResult.REVOKED,), what)
+    newer = bench.decision(track_id, Destination.HOLD)
+    what = f"a hold with decision sequence 1, which follows {U32_MAX},"
+    await expect(bench, Duty.HOLD_WINS, newer, (DecisionResult.ACCEPTED,), what)
     await run_out(bench)
 
 
@@ -153,9 +153,10 @@ async def no_destination(bench: Bench) -> None:
     for destination in (0, max(Destination) + 1):
         row = bench.decision(track_id, destination)
         what = f"a decision with destination {destination}"
-        await expect(
-            bench, Duty.EMPTY, row, (DecisionResult.BAD_CRC, DecisionResult.LANE_FULL), what
-        )
+        await expect(bench, Duty.EMPTY, row, (DecisionResult.BAD_CRC,), what)
+        row = bench.decision(UNKNOWN_TRACK_ID, destination, boot_id=bench.whole.boot_id ^ 1)
+        what = f"a foreign decision with destination {destination}"
+        await expect(bench, Duty.CRC, row, (DecisionResult.BAD_CRC,), what)
     await seen_in(bench, Duty.EMPTY, track_id, Destination.HOLD)
     no_gate_began(bench, Duty.EMPTY, track_id, "which was given no destination")
     await run_out(bench)
@@ -168,16 +169,53 @@ async def late_is_hold(bench: Bench) -> None:
     if not await bench.until(lambda: bool(of(bench, events.DefaultTaken, track_id)), limit_ms):
         raise DutyFailed(
             Duty.DEFAULT,
-            f"parcel {track_id} passed the decision point undecided and no record of kind 9 came at "
-            f"{bench.at(m.R_ADDRESS)}.",
+            f"parcel {track_id} passed the decision point undecided and no record of kind 9 came.",
         )
     await stand(bench)
     defaulted(bench, Duty.DEFAULT, track_id, DefaultCause.UNDECIDED)
     what = "a release after the decision point"
     await expect(bench, Duty.LATE, bench.decision(track_id), (DecisionResult.LATE,), what)
+    hold = bench.decision(track_id, Destination.HOLD)
+    what = "a hold after the default was taken"
+    await expect(bench, Duty.LATE, hold, (DecisionResult.LATE,), what)
     await seen_in(bench, Duty.DEFAULT, track_id, Destination.HOLD)
     no_gate_began(bench, Duty.LATE, track_id, "whose decision was late")
     await run_out(bench)
+
+
+async def decision_point(bench: Bench) -> None:
+    """An undecided parcel is held when its leading edge passes the decision point, by the record's encoder."""
+    line = line_of(bench)
+    point_mm = _decision_point_mm(line)
+    speed = line.belt_speed_mm_per_s
+    for tries_left in reversed(range(_TRIES)):
+        parcel = await induct(bench)
+        await seen_in(bench, Duty.DEFAULT, parcel.track_id, Destination.HOLD)
+        await run_out(bench)
+        defaulted(bench, Duty.DEFAULT, parcel.track_id, DefaultCause.UNDECIDED)
+        (record,) = of(bench, events.DefaultTaken, parcel.track_id)
+        moved = u32_difference(record.encoder_counts, parcel.encoder_counts)
+        at_mm = mm_from_counts(moved, line.encoder_counts_per_m)
+        least_mm = point_mm - _ROUNDING_MM
+        most_mm = point_mm + speed * _POINT_LATE_MS // 1_000 + _ROUNDING_MM
+        if least_mm <= at_mm <= most_mm:
+            return
+        if not tries_left:
+            raise DutyFailed(
+                Duty.LATE,
+                f"the record of kind 9 of an undecided parcel says that it was {at_mm} mm behind induct; the "
+                f"decision point of this line is {point_mm} mm (allowed are {least_mm} to {most_mm} mm).",
+            )
+
+
+def _decision_point_mm(line: LineSettings) -> int:
+    """Section 5, P19."""
+    speed = line.belt_speed_mm_per_s
+    starts = (
+        gate.position_mm + -speed * (gate.travel_ms + _DECISION_MARGIN_MS) // 1_000
+        for gate in line.gates
+    )
+    return min(line.decision_position_mm, *starts)
 
 
 async def gap(bench: Bench) -> None:
@@ -204,27 +242,4 @@ async def gap(bench: Bench) -> None:
         defaulted(bench, Duty.GAP, track_id, DefaultCause.GAP)
         why = f"with a gap of {second.gap_before_counts} counts behind it"
         no_gate_began(bench, Duty.GAP, track_id, why)
-    await run_out(bench)
-
-
-async def lane_full(bench: Bench) -> None:
-    """A decision for a full lane is refused, the infeed stops for the release lane, the parcel holds."""
-    lane = lane_for(bench, Destination.RELEASE)
-    track_id = await parcel_standing(bench)
-    await bench.order(t.TestOrder.LANE, t.LANE_FULL | lane.number)
-    try:
-        full = (DecisionResult.LANE_FULL,)
-        what = f"a release while its lane {lane.number} is full"
-        await expect(bench, Duty.LANE, bench.decision(track_id), full, what)
-        bench.permits = BOTH_PERMITS
-        await bench.until(lambda: bench.has(PlcStateBit.BELT_RUNNING))
-        if not await bench.until(lambda: not bench.has(PlcStateBit.INFEED_RUNNING)):
-            raise DutyFailed(
-                Duty.LANE,
-                f"the release lane is full and the infeed (bit 0x0002 of {bench.at(_STATE)}) runs on.",
-            )
-        await seen_in(bench, Duty.LANE, track_id, Destination.HOLD)
-    finally:
-        await bench.order(t.TestOrder.LANE, lane.number)
-    no_gate_began(bench, Duty.LANE, track_id, "whose lane is full")
     await run_out(bench)

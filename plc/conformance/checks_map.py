@@ -4,6 +4,7 @@ from controller.core.units import NS_PER_MS
 from plc import register_map as m
 from plc.conformance.bench import Bench
 from plc.conformance.duties import Duty, DutyFailed
+from plc.conformance.wire import WriteWay
 from plc.ring_reader import RegisterRun
 
 _WATCHED_MS = 1_000
@@ -15,6 +16,11 @@ _PLC_ONLY = (
     m.T_ADDRESS + m.T_LENGTH_MM,
     m.R_ADDRESS + m.R_SLOTS * m.R_SLOT_REGISTERS - 1,
 )
+
+
+# Half of it lies behind block C.
+_ACROSS = m.C_ADDRESS + m.C_SPARE
+_ACROSS_COUNT = 2 * (m.C_COUNT - m.C_SPARE)
 
 
 async def map_and_order(bench: Bench) -> None:
@@ -38,13 +44,26 @@ async def map_and_order(bench: Bench) -> None:
 
 
 async def writes_refused(bench: Bench) -> None:
+    """By every function; what is written is what stands there."""
     for address in _PLC_ONLY:
         there = await bench.wire.read(RegisterRun(address, 1))
-        if not await bench.wire.refuses(address, there):
-            raise DutyFailed(
-                Duty.WRITES,
-                f"the PLC took a host's write to {bench.at(address)}, which only the PLC may write.",
-            )
+        for way in bench.wire.ways:
+            if not await bench.wire.refuses(address, there, way):
+                by = "" if way is WriteWay.WHOLE else f" by function {way.value}"
+                raise DutyFailed(
+                    Duty.WRITES,
+                    f"the PLC took a host's write{by} to {bench.at(address)}, which only the PLC may "
+                    "write.",
+                )
+    if WriteWay.ONE not in bench.wire.ways:
+        return  # a node is written whole
+    there = await bench.wire.read(RegisterRun(_ACROSS, _ACROSS_COUNT))
+    if not await bench.wire.refuses(_ACROSS, there):
+        raise DutyFailed(
+            Duty.WRITES,
+            f"the PLC took a write of {_ACROSS_COUNT} registers from {bench.at(_ACROSS)} on, which runs "
+            "across the end of block C: a write must lie within C or within D.",
+        )
 
 
 async def life_sign(bench: Bench) -> int:

@@ -1,6 +1,6 @@
 """`parcelgate conformance URL`: does this PLC fulfil the duties of docs/plc-interface.md?
 
-Exit code 0 only if every check ran and passed; what could not be run is listed as not run.
+Exit code 0 only if every check that applies ran and passed; what was not run is listed as such.
 """
 
 import argparse
@@ -101,9 +101,14 @@ async def _ask(
 
 
 def as_json(url: str, outcomes: Sequence[Outcome]) -> dict[str, object]:
-    """`{"url", "passed", "counts", "checks": [{"name", "result", "sentence"}]}`."""
+    """`{"url", "passed", "counts", "checks": [{"name", "duties", "result", "sentence"}]}`."""
     rows = [
-        {"name": outcome.name, "result": outcome.result.value, "sentence": outcome.sentence}
+        {
+            "name": outcome.name,
+            "duties": outcome.duties.split(),
+            "result": outcome.result.value,
+            "sentence": outcome.sentence,
+        }
         for outcome in outcomes
     ]
     return {"url": url, "passed": passed(outcomes), "counts": counts(outcomes), "checks": rows}
@@ -125,7 +130,7 @@ def _teller(console: "Console") -> Callable[[Outcome], None]:
 
     def tell(outcome: Outcome) -> None:
         colour = _COLOURS[outcome.result]
-        row = f"[{colour}]{outcome.result.value:8}[/] {outcome.name:35}"
+        row = f"[{colour}]{outcome.result.value:8}[/] {outcome.duties:8} {outcome.name:35}"
         console.print(f"{row} {escape(outcome.sentence)}".rstrip(), soft_wrap=True)
 
     return tell

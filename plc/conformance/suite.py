@@ -1,45 +1,41 @@
-"""The whole suite: which checks there are, what each needs, and how they are run one after the other.
+"""How the checks are run one after the other.
 
 A check passes only if it ran to its end. What could not be run is listed as such, with the reason, and the
-suite then does not pass as a whole.
+suite then does not pass as a whole, unless the check does not apply to this PLC or line.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum, IntEnum
+from enum import Enum
 
 from controller.core.settings import LineSettings
 from controller.core.units import U16_MAX
 from controller.core.vocabulary import PlcStateBit
 from plc import register_map as m
-from plc.conformance import checks_decisions as decisions
-from plc.conformance import checks_faults as faults
-from plc.conformance import checks_leases as leases
-from plc.conformance import checks_map as identity
-from plc.conformance import checks_ring as ring
 from plc.conformance import checks_session as session
 from plc.conformance import test_mode as t
 from plc.conformance.belt import BOTH_PERMITS, run_out, sweep
 from plc.conformance.bench import Bench
-from plc.conformance.duties import DutyFailed, NotRun
+from plc.conformance.catalogue import CHECKS, Check, Needs
+from plc.conformance.duties import DoesNotApply, DutyFailed, NotRun
 from plc.conformance.wire import Wire, WireLost
 from plc.ring_reader import RegisterRun
 
+__all__ = [
+    "CHECKS",
+    "Check",
+    "Outcome",
+    "Result",
+    "SecondHost",
+    "greet",
+    "new_session",
+    "passed",
+    "run_suite",
+]
+
 # Another host that is alive keeps its latch longer than this.
 _FOREIGN_LATCH_MS = 700
-
-
-class Needs(IntEnum):
-    """What a check needs beyond a PLC that answers."""
-
-    WIRE = 1  # not even a session
-    SESSION = 2
-    TEST_MODE = 3
-    PARCELS = 4  # test mode and the line's geometry
-
-
-# Duties about rows of block D, which a PLC with a decision method need not have.
-_ABOUT_ROWS = ("bad CRC", "wrong layout", "zero is empty")
+_METHOD_ONLY = "does not apply: the PLC takes decisions by method only and has no rows of D."
 
 
 class Result(Enum):
@@ -49,61 +45,19 @@ class Result(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    name: str
-    needs: Needs
-    run: Callable[[Bench], Awaitable[object]]
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """`sentence` is empty for a passed check."""
+    """`sentence` is empty for a passed check, `duties` are its numbers. A check that was not run and
+    does not apply (`needed` false) does not keep the suite from passing."""
 
     name: str
     result: Result
     sentence: str = ""
+    duties: str = ""
+    needed: bool = True
 
 
 class SecondHost(Exception):
     """Another host controls the PLC: nothing was written."""
-
-
-CHECKS = (
-    Check("map and word order", Needs.WIRE, identity.map_and_order),
-    Check("writes refused", Needs.WIRE, identity.writes_refused),
-    Check("PLC life sign", Needs.WIRE, identity.life_sign),
-    Check("session latch", Needs.SESSION, session.latch),
-    Check("watchdog", Needs.SESSION, session.watchdog),
-    Check("second host", Needs.SESSION, session.second_host),
-    Check("acknowledgement", Needs.SESSION, decisions.acknowledgement),
-    Check("bad CRC", Needs.SESSION, decisions.bad_crc),
-    Check("wrong layout", Needs.SESSION, decisions.wrong_layout),
-    Check("foreign boot id", Needs.SESSION, decisions.foreign_boot),
-    Check("foreign session", Needs.SESSION, decisions.foreign_session),
-    Check("no session", Needs.SESSION, decisions.decision_without_session),
-    Check("unknown parcel", Needs.SESSION, decisions.unknown_parcel),
-    Check("one answer", Needs.SESSION, decisions.one_answer),
-    Check("zero is empty", Needs.SESSION, decisions.zero_row),
-    Check("ring under load", Needs.TEST_MODE, ring.under_load),
-    Check("commit order", Needs.TEST_MODE, ring.commit_order),
-    Check("acknowledgement of waiting records", Needs.TEST_MODE, ring.waiting_acknowledgement),
-    Check("foreign permit and acknowledgement", Needs.TEST_MODE, ring.foreign_c),
-    Check("host restart", Needs.TEST_MODE, ring.host_restart),
-    Check("permits", Needs.TEST_MODE, ring.permits),
-    Check("back-pressure", Needs.TEST_MODE, ring.back_pressure),
-    Check("ring overflow", Needs.TEST_MODE, ring.overflow),
-    Check("tracking", Needs.PARCELS, leases.induct_and_track),
-    Check("lease and gate", Needs.PARCELS, leases.lease),
-    Check("hold replaces release", Needs.PARCELS, leases.hold_replaces_release),
-    Check("no destination", Needs.PARCELS, leases.no_destination),
-    Check("late is hold", Needs.PARCELS, leases.late_is_hold),
-    Check("gap", Needs.PARCELS, leases.gap),
-    Check("lane full", Needs.PARCELS, leases.lane_full),
-    Check("watchdog ends leases", Needs.PARCELS, faults.watchdog_ends_leases),
-    Check("host gone for good", Needs.PARCELS, faults.nobody_there),
-    Check("PLC restart", Needs.PARCELS, faults.plc_restart),
-    Check("gates locked after a start", Needs.PARCELS, faults.gates_locked),
-)
 
 
 async def greet(bench: Bench) -> str:
@@ -143,27 +97,30 @@ async def run_suite(
     """
     bench = Bench(wire, session_id, line)
     outcomes: list[Outcome] = []
-
-    def note(outcome: Outcome) -> None:
+    # what made a check fail before it began: not to be told again by every check behind it
+    spoilt: dict[str, str] = {}
+    is_ours = not await greet(bench)
+    for check in checks:
+        if not is_ours and check is not checks[0]:
+            outcome = _not_run(check, "the map is not ours: see above.")
+        elif check.about_rows and not wire.has_rows:
+            outcome = Outcome(check.name, Result.NOT_RUN, _METHOD_ONLY, check.numbers, needed=False)
+        elif reason := _missing(bench, check.needs) if is_ours else "":
+            outcome = _not_run(check, reason)
+        else:
+            outcome = await _run_one(bench, check if is_ours else CHECKS[0], spoilt)
         outcomes.append(outcome)
         tell(outcome)
-
-    known = await greet(bench)
-    for check in checks:
-        if check.name in _ABOUT_ROWS and not wire.has_rows:
-            continue
-        reason = known if check.needs > Needs.WIRE else ""
-        reason = reason or _missing(bench, check.needs)
-        if reason:
-            note(Outcome(check.name, Result.NOT_RUN, reason))
-        else:
-            note(await _run_one(bench, check))
     return outcomes
 
 
 def passed(outcomes: Sequence[Outcome]) -> bool:
-    """Every check ran and passed."""
-    return all(outcome.result is Result.PASSED for outcome in outcomes)
+    """Every check that applies ran and passed."""
+    return all(outcome.result is Result.PASSED or not outcome.needed for outcome in outcomes)
+
+
+def _not_run(check: Check, reason: str) -> Outcome:
+    return Outcome(check.name, Result.NOT_RUN, reason, check.numbers)
 
 
 def _missing(bench: Bench, needs: Needs) -> str:
@@ -177,19 +134,30 @@ def _missing(bench: Bench, needs: Needs) -> str:
     return ""
 
 
-async def _run_one(bench: Bench, check: Check) -> Outcome:
+async def _run_one(bench: Bench, check: Check, spoilt: dict[str, str]) -> Outcome:
+    def outcome(result: Result, sentence: str = "", *, needed: bool = True) -> Outcome:
+        return Outcome(check.name, result, sentence, check.numbers, needed)
+
+    prepared = False
     try:
         await _prepare(bench, check.needs)
+        prepared = True
         await check.run(bench)
+    except DoesNotApply as why:
+        return outcome(Result.NOT_RUN, f"does not apply: {why}", needed=False)
     except NotRun as why:
-        return Outcome(check.name, Result.NOT_RUN, str(why))
+        return outcome(Result.NOT_RUN, str(why))
     except WireLost as lost:
-        sentence = f"The exchange broke off during this check: {lost}."
-        return Outcome(check.name, Result.FAILED, sentence)
+        return outcome(Result.FAILED, f"The exchange broke off during this check: {lost}.")
     except DutyFailed as failure:
         await _recover(bench, check.needs)
-        return Outcome(check.name, Result.FAILED, str(failure))
-    return Outcome(check.name, Result.PASSED)
+        sentence = str(failure)
+        first = spoilt.setdefault(sentence, check.name)
+        if not prepared and first != check.name:
+            why_not = f"cannot begin for the same reason for which '{first}' failed."
+            return outcome(Result.NOT_RUN, why_not)
+        return outcome(Result.FAILED, sentence)
+    return outcome(Result.PASSED)
 
 
 async def _prepare(bench: Bench, needs: Needs) -> None:

@@ -29,6 +29,9 @@ def sweep(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument("--jobs", type=_positive, default=JOBS, help="processes")
     parser.add_argument("--json", action="store_true", help="print the report as JSON only")
     parser.add_argument(
+        "--until-failure", action="store_true", help="end at the first failing run, unshortened"
+    )
+    parser.add_argument(
         "--keep", type=Path, default=LEFT_IN, metavar="DIR", help="for what failing runs leave"
     )
     parser.add_argument("--plan", type=Path, metavar="FILE", help="repeat one failing run's plan")
@@ -61,7 +64,8 @@ def _run(options: argparse.Namespace) -> int:
             )
             return WRONG_USE
     seed = secrets.randbits(40) if options.seed is None else options.seed
-    asked = SweepOptions(seed, options.seeds, options.parcels, names, options.jobs, options.keep)
+    sizes = (seed, options.seeds, options.parcels, names, options.jobs, options.keep)
+    asked = SweepOptions(*sizes, until_failure=options.until_failure)
     report = _with_progress(asked, options.json, lambda tell: sweep_all(asked, SystemClock(), tell))
     if options.json:
         print(json.dumps(report.as_json(), ensure_ascii=False))

@@ -25,7 +25,8 @@ FAILURES_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class SweepOptions:
-    """`seeds` runs from `seed` on; faults by name; `directory` takes what failing runs leave."""
+    """`seeds` runs from `seed` on; faults by name; `directory` takes what failing runs leave.
+    `until_failure`: the first failing run is the last, and is written down as it came."""
 
     seed: int
     seeds: int
@@ -33,6 +34,7 @@ class SweepOptions:
     faults: tuple[str, ...]
     jobs: int
     directory: Path
+    until_failure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ def sweep(options: SweepOptions, clock: Clock, tell: Callable[[int], None]) -> S
         if not result.ok and len(report.failures) < FAILURES_SHOWN:
             report.failures.append(_looked_into(options, config, result))
         tell(report.runs)
+        if options.until_failure and not result.ok:
+            break
     report.wall_s = (clock.monotonic_ns() - began_ns) / 1e9
     return report
 
@@ -142,7 +146,9 @@ def _play_seed(options: SweepOptions, config: LineConfig, seed: int) -> tuple[Ru
 
 def _looked_into(options: SweepOptions, config: LineConfig, result: RunResult) -> Failure:
     plan = make_plan(result.seed, options.parcels, options.faults)
-    shortest, short_result = shrink(plan, result, config)
+    shortest, short_result = plan, result
+    if not options.until_failure:
+        shortest, short_result = shrink(plan, result, config)
     run = Run(shortest, config)
     run.play()
     journal = write_failure(options.directory, run)

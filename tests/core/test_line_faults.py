@@ -189,6 +189,20 @@ def test_a_lane_believed_full_does_not_stop_the_line_for_good_when_records_are_l
     assert cleared == {AlarmKind.LANE_FULL, AlarmKind.LANE_JAM}
 
 
+def test_records_that_only_an_earlier_life_had_are_missed_at_once() -> None:
+    """Found by the sweep: its journal was set aside, and a line that stands sends no later record."""
+    line = Line()
+    line.lease(100, 1)
+    line.record(2900, e.LaneChanged, 5, 0, True, False, 0)
+    line.tell(3000, e.PlcLost(LinkFault.REFUSED))
+    back = e.PlcConnected(BOOT, SESSION, 1, line.ring_seq + 3, 9, ())
+    told = line.tell(3300, back)
+    assert held_for(told) == (Reason.RECORDS_LOST,)
+    assert all(sent.destination is Destination.HOLD for sent in sent_in(told))
+    assert AlarmKind.RECORDS_LOST in [c.kind for c in told if isinstance(c, RaiseAlarm)]
+    assert AlarmKind.LANE_FULL in [c.kind for c in told if isinstance(c, ClearAlarm)]
+
+
 def test_held_parcel_in_release_lane_stops_the_belt() -> None:
     line = Line(lists={"W1": (facts(status=399),)})
     line.until_verdict(100, 1)

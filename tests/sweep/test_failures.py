@@ -66,10 +66,10 @@ def test_a_plan_that_is_none_is_refused_in_one_sentence(
 
 
 def test_keys_and_exit_code_of_a_good_sweep(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["sweep", "--seeds", "3", "--parcels", "20", "--seed", "5", "--json"]) == 0
+    assert cli.main(["sweep", "--seeds", "3", "--parcels", "70", "--seed", "5", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["runs"] == 3
-    assert report["parcels"] >= 60
+    assert report["parcels"] >= 210
     assert report["wrong_releases"] == 0
     assert report["invariant_failures"] == []
     assert report["released_clean_share"] == 1

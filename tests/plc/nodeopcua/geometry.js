@@ -1,10 +1,10 @@
-// The line's drawing: what stands where. The same numbers stand in the line's TOML: three eyes, two gates, five
-// lanes, of which lane 4 is missing.
+// The line's drawing: what stands where. The same numbers stand in the line's TOML: three eyes, two gates,
+// lanes 1, 2, 3 and 5.
 
 export const BELT_SPEED_MM_PER_S = 1000;
 export const ENCODER_COUNTS_PER_M = 1000;
 export const BELT_END_MM = 1800;
-export const DECISION_POSITION_MM = 600;
+const DECISION_POSITION_MM = 600;
 export const PARCEL_LENGTH_MAX_MM = 200;
 export const PARCELS_ON_BELT_MAX = 44; // of the 48 rows of T; above this the infeed stops
 
@@ -17,8 +17,8 @@ export const EYES = [
 export const XRAY = { source: 4, eye: 2 }; // triggered by the leading edge at this eye
 
 export const HOLD = 1;
-export const LEFT = 2;
-export const RIGHT = 3;
+const LEFT = 2;
+const RIGHT = 3;
 
 export const GATES = [
   { number: 1, positionMm: 1000 },
@@ -38,12 +38,12 @@ export const LANES = [
   return { ...lane, eyeMm: gate ? gate.positionMm + LANE_EYE_BEHIND_GATE_MM : BELT_END_MM };
 });
 
-// Lane by destination of a decision: 1 hold, 2 release, 3 inspect, 4 detain, 5 return, 6 recirculate. There is
+// Lane by destination of a decision: 1 hold, 2 release, 3 inspect, 4 detain, 5 return, 6 recirculate; there is
 // none for 7, domestic.
 export const LANE_OF_DESTINATION = { 1: 5, 2: 1, 3: 2, 4: 3, 5: 3, 6: 3 };
 
 export const SCAN_MS = 10; // the longest scan that the leads below allow for; the program's own is shorter
-export const DECISION_MARGIN_MS = 100;
+const DECISION_MARGIN_MS = 100;
 export const GATE_MARGIN_MS = 5;
 export const GATE_STUCK_MS = 2 * GATE_TRAVEL_MS + 200;
 export const EDGE_WINDOW_MM = 40; // an edge belongs to the parcel expected within this

@@ -1,10 +1,10 @@
-// A PLC in JavaScript over node-opcua: arguments, start, and the cyclic task. It knows docs/plc-interface.md and
-// shares nothing with the host. Its line is that of tests/plc/conformance_line.toml; its plant is simulated.
+// A PLC in JavaScript over node-opcua: arguments, start, and the cyclic task. It knows docs/plc-interface.md
+// and shares nothing with the host. Its line is that of tests/plc/conformance_line.toml, its plant simulated.
 //
 //   node main.js --pki FOLDER [--trusted FOLDER] [--port N] [--prefix P] [--feed MS] [--test]
 //
 // --pki       keeps the PLC's own key and certificate, made at the first start
-// --trusted   client certificates that are accepted, DER or PEM, read at the start; without it there is no security
+// --trusted   client certificates that are accepted, DER or PEM; without it there is no security
 // --port      0 for any that is free
 // --prefix    of the node ids
 // --feed      the plant inducts a parcel this often while the infeed runs; 0 for never

@@ -1,5 +1,5 @@
-// The exchange over OPC UA: one node a block or row, the method SubmitDecision, and security by certificates of
-// a folder. node-opcua keeps its own defaults, so that a host meets the server as most people run it.
+// The exchange over OPC UA: one node a block or row, the method SubmitDecision, and security by the
+// certificates of a folder. node-opcua keeps its defaults: a host meets the server as most people run it.
 
 import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
@@ -53,7 +53,8 @@ export async function serve(program, options) {
 
 async function openCertificates({ pkiFolder, trustedFolder }) {
   const serverFolder = path.join(pkiFolder, "server");
-  fs.rmSync(path.join(serverFolder, "trusted"), { recursive: true, force: true }); // only whom the folder names now
+  // Only whom the folder names now.
+  fs.rmSync(path.join(serverFolder, "trusted"), { recursive: true, force: true });
   const server = new OPCUACertificateManager({
     rootFolder: serverFolder,
     automaticallyAcceptUnknownCertificate: false,

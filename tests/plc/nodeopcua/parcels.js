@@ -10,7 +10,7 @@ const STATE_DEFAULTED = 4;
 const HOLD = 1;
 const PRE_GATE_EYE = inCounts(EYES[EYES.length - 1].positionMm);
 
-export class Parcel {
+class Parcel {
   length = 0; // counts, 0 until measured
   lane = null; // of its lease
   destination = 0; // accepted, 0 while undecided

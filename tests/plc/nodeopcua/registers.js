@@ -1,7 +1,7 @@
 // The register map of the interface document, and the arithmetic that goes with it: 32-bit values with the
 // highest word first, wrapping counters, sequences that skip 0, CRC-16/MODBUS.
 
-export const REGISTERS = 4050;
+const REGISTERS = 4050;
 
 export const H = {
   MAGIC: 0, LIFE_SIGN: 1, BOOT_ID: 2, HEAD: 4, SLOTS: 6, SLOT_REGISTERS: 7,
