@@ -10,6 +10,8 @@ from controller.core.settings import LineSettings, Rules
 
 Port = Annotated[int, Meta(ge=1, le=65_535)]
 Text = Annotated[str, Meta(min_length=1)]
+# A name or an address: what holds a space or a control character is neither.
+Host = Annotated[str, Meta(pattern=r"^[!-~]+$")]
 
 REGISTERS = 65_536
 
@@ -23,7 +25,7 @@ class PlcConfig:
     folder of trusted PLC certificates; an empty application URI means the certificate's own.
     """
 
-    host: Text
+    host: Host
     port: Port
     protocol: Literal["modbus", "opcua"] = "modbus"
     device_id: Annotated[int, Meta(ge=0, le=255)] = 1
@@ -47,7 +49,7 @@ class PlcConfig:
 class XraySourceConfig:
     """Where the scan rows of the line's X-ray come from (TCP)."""
 
-    host: Text
+    host: Host
     port: Port
 
 
@@ -55,7 +57,7 @@ class XraySourceConfig:
 class ApiConfig:
     """Where the status page listens. Loopback unless a person writes otherwise."""
 
-    host: Text = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8480
 
 

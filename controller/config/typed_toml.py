@@ -30,6 +30,8 @@ _WORDS = {
     "`bool`": "true or false",
     "`array`": "a list",
     "`object`": "a table",
+    # model.Host
+    "a text in quotes matching regex '^[!-~]+$'": "a host name or an address in quotes",
 }
 
 

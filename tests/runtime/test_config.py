@@ -120,6 +120,8 @@ MISTAKES = [
     ("xray_position_mm = 1800", "xray_position_mm = 6001", "xray_position_mm is 6001, not on the belt"),
     ('name = "L1"', 'name = "../L1"', "the line's name '../L1' becomes a file name"),
     ("base_address = 0", "base_address = 65000", "base_address 65000 and the map's 4050 registers pass"),
+    ('host = "127.0.0.1"\nport = 15020', 'host = "a\\u0000b"\nport = 15020', "plc.host: expected a host name"
+     " or an address in quotes."),
     ("port = 8480", "port = 15120", "[xray] and [api] are both 127.0.0.1:15120."),
     ('state_dir = "run"', f'state_dir = "{"r" * 200}"', "Linux allows 107: choose a shorter state_dir."),
     ('state_dir = "run"', "state_dir = 3", "paths.state_dir: expected a path in quotes."),
