@@ -20,12 +20,12 @@ def write_failure(directory: Path, run: Run) -> Path:
     while place.exists():
         number += 1
         place = directory / f"seed-{run.plan.seed}-{number}"
-    journal = journal_directory(place, run.config.line.name)
+    journal = journal_directory(place, run.scene.config.line.name)
     journal.mkdir(parents=True)
     (place / "plan.json").write_bytes(msgspec.json.format(msgspec.json.encode(run.plan)))
     _write_key(place / "keys")
-    run.host.journal.flush()
-    for file in run.disk.files:
+    run.scene.host.journal.flush()
+    for file in run.scene.disk.files:
         name = f"{file.name}.corrupt-1" if file.set_aside else file.name
         DayFile.create(journal / name, file.records, file.notes).close()
     return journal

@@ -5,18 +5,14 @@ what came in during the fault has been replaced and the X-ray has proved itself 
 """
 
 from dataclasses import dataclass
-from functools import partial
-from random import Random
-from typing import TYPE_CHECKING
 
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import LineState
 from sim.belt import NM_PER_MM
-from sim.sweep.faults import FAULTS
+from sim.sweep.agenda import Agenda
+from sim.sweep.virtual_host import VirtualHost
+from sim.sweep.virtual_plant import VirtualPlant
 from sim.truth import FaultKind, FaultWindow
-
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
 
 # Three parcels' pitch: two that prove the X-ray again and the one that was just coming in.
 AFTERMATH_NM = 4_000 * NM_PER_MM
@@ -40,32 +36,27 @@ class Window:
 
 
 class Windows:
-    """Plans the injections and keeps their windows."""
+    """Open and closed ones. They look at the belt and at the line's state by themselves."""
 
-    def __init__(self, run: "Run") -> None:
-        self._run = run
+    def __init__(self, agenda: Agenda, plant: VirtualPlant, host: VirtualHost) -> None:
+        self._agenda = agenda
+        self._plant = plant
+        self._host = host
         self._windows: list[Window] = []
         self._looking = False
 
-    def plan_all(self) -> None:
-        """Put every injection of the plan on the agenda."""
-        for injection in self._run.plan.injections:
-            fault = FAULTS[injection.name]
-            begin = partial(fault.begin, self._run, Random(injection.seed), injection.name)
-            self._run.agenda.at(injection.at_ms * NS_PER_MS, begin)
-
     def open(self, *kinds: FaultKind) -> Window:
         """A fault begins now; call `end` on the answer when it is over."""
-        window = Window((*kinds, *_ALWAYS), self._run.agenda.now_ns)
+        window = Window((*kinds, *_ALWAYS), self._agenda.now_ns)
         self._windows.append(window)
         if not self._looking:
             self._looking = True
-            self._run.agenda.after(LOOK_NS, self._look)
+            self._agenda.after(LOOK_NS, self._look)
         return window
 
     def open_for(self, for_ms: int, *kinds: FaultKind) -> Window:
         window = self.open(*kinds)
-        self._run.agenda.after(for_ms * NS_PER_MS, window.end)
+        self._agenda.after(for_ms * NS_PER_MS, window.end)
         return window
 
     def open_since(self, ago_ms: int, *kinds: FaultKind) -> Window:
@@ -78,12 +69,12 @@ class Windows:
     def last_closed_ns(self) -> int:
         """When the last window closed; the time now if one is open."""
         if any(window.to_ns < 0 for window in self._windows):
-            return self._run.agenda.now_ns
+            return self._agenda.now_ns
         return max((window.to_ns for window in self._windows), default=0)
 
     def all(self) -> tuple[FaultWindow, ...]:
         """Every window; one still open lasts until now."""
-        now_ns = self._run.agenda.now_ns
+        now_ns = self._agenda.now_ns
         return tuple(
             FaultWindow(kind, window.from_ns, window.to_ns if window.to_ns >= 0 else now_ns)
             for window in self._windows
@@ -91,9 +82,8 @@ class Windows:
         )
 
     def _look(self) -> None:
-        run = self._run
-        travel_nm = run.plant.world.belt.travel_nm
-        core = run.host.core
+        travel_nm = self._plant.world.belt.travel_nm
+        core = self._host.core
         runs = core is not None and core.state.state is LineState.EXECUTE
         still_open = [window for window in self._windows if window.to_ns < 0]
         for window in still_open:
@@ -101,7 +91,7 @@ class Windows:
                 if window.ended and runs and core is not None and core.state.xray.up:
                     window.clear_nm = travel_nm + AFTERMATH_NM
             elif travel_nm >= window.clear_nm and core is not None and core.state.xray.proven:
-                window.to_ns = run.agenda.now_ns
+                window.to_ns = self._agenda.now_ns
         self._looking = bool(still_open)
         if still_open:
-            run.agenda.after(LOOK_NS, self._look)
+            self._agenda.after(LOOK_NS, self._look)

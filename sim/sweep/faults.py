@@ -7,15 +7,14 @@ whose part does not exist in virtual time are named with the reason instead of b
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from random import Random
-from typing import TYPE_CHECKING
 
+from controller.core.units import NS_PER_MS
 from sim.sweep import faults_host, faults_line, faults_lists, faults_sensors, faults_wire
+from sim.sweep.scene import Scene
 
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
-
-Begin = Callable[["Run", Random, str], None]
+Begin = Callable[[Scene, Random, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +109,15 @@ _TABLE = (
     ),
 )
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in _TABLE}
+
+
+def plan_faults(scene: Scene) -> None:
+    """Put every injection of the plan on the agenda."""
+    for injection in scene.plan.injections:
+        fault = FAULTS[injection.name]
+        begin = partial(fault.begin, scene, Random(injection.seed), injection.name)
+        scene.agenda.at(injection.at_ms * NS_PER_MS, begin)
+
 
 NOT_INJECTABLE: dict[str, str] = {
     "two parcels touching": "part of every run's workload, counted there as `touching`",

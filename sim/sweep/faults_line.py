@@ -6,7 +6,6 @@ an eye after the last eye, a body laid on the belt behind it, a gate whose feedb
 
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 from controller.core.events import LineRequested
 from controller.core.units import NS_PER_MS, u32_sum
@@ -14,10 +13,8 @@ from controller.core.vocabulary import GatePosition, LineRequest
 from sim.belt import NM_PER_MM
 from sim.parcels import ParcelKind, SimParcel
 from sim.plc_io import OpenZone
+from sim.sweep.scene import Scene
 from sim.truth import FaultKind
-
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
 
 # Parcels that nobody fed: their numbers lie beyond every run's.
 ADDED_FROM = 1_000_000
@@ -30,9 +27,9 @@ PASS_MS = 7_000
 _TRY_MS, _TRIES = 50, 120
 
 
-def _on_line(run: "Run") -> list[tuple[int, int, int]]:
+def _on_line(scene: Scene) -> list[tuple[int, int, int]]:
     """(leading mm, trailing mm, number) of every true parcel on the main belt."""
-    world = run.plant.world
+    world = scene.plant.world
     places = []
     for p in world.on_belt:
         leading = (world.belt.travel_nm - p.start_nm) // NM_PER_MM
@@ -41,33 +38,33 @@ def _on_line(run: "Run") -> list[tuple[int, int, int]]:
     return places
 
 
-def parcel_removed(run: "Run", rng: Random, name: str, tries: int = _TRIES) -> None:
+def parcel_removed(scene: Scene, rng: Random, name: str, tries: int = _TRIES) -> None:
     """Somebody takes a parcel off the belt, with or without opening a guard."""
-    world = run.plant.world
-    taken = [number for leading, _, number in _on_line(run) if 100 < leading < 4_000]
+    world = scene.plant.world
+    taken = [number for leading, _, number in _on_line(scene) if 100 < leading < 4_000]
     if not taken:
         if tries:
-            again = lambda: parcel_removed(run, rng, name, tries - 1)  # noqa: E731
-            run.agenda.after(_TRY_MS * NS_PER_MS, again)
+            again = lambda: parcel_removed(scene, rng, name, tries - 1)  # noqa: E731
+            scene.agenda.after(_TRY_MS * NS_PER_MS, again)
         return
-    run.windows.open_for(3_000, FaultKind.BY_HAND)
-    run.count(name)
+    scene.windows.open_for(3_000, FaultKind.BY_HAND)
+    scene.count(name)
     world.remove(rng.choice(taken))
 
 
-def parcel_added(run: "Run", rng: Random, name: str, tries: int = _TRIES) -> None:
+def parcel_added(scene: Scene, rng: Random, name: str, tries: int = _TRIES) -> None:
     """Somebody lays an undeclared parcel on clear belt."""
     length_mm = rng.randint(150, 400)
     at_mm = rng.randint(*ADDED_MM)
     behind_mm = at_mm - length_mm - CLEAR_MM
-    places = _on_line(run)
+    places = _on_line(scene)
     free = all(lead < behind_mm or trail > at_mm + CLEAR_MM for lead, trail, _ in places)
     if not free or behind_mm < 0 or not places:
         if tries:
-            again = lambda: parcel_added(run, rng, name, tries - 1)  # noqa: E731
-            run.agenda.after(_TRY_MS * NS_PER_MS, again)
+            again = lambda: parcel_added(scene, rng, name, tries - 1)  # noqa: E731
+            scene.agenda.after(_TRY_MS * NS_PER_MS, again)
         return
-    number = ADDED_FROM + run.plant.world.belt.now_us // 1000
+    number = ADDED_FROM + scene.plant.world.belt.now_us // 1000
     added = SimParcel(
         number=number,
         kind=ParcelKind.NOT_DECLARED,
@@ -82,96 +79,96 @@ def parcel_added(run: "Run", rng: Random, name: str, tries: int = _TRIES) -> Non
         gcode="6109100021",
         contents=(),
     )
-    run.windows.open_for(3_000, FaultKind.BY_HAND)
-    run.count(name)
-    run.plant.world.insert(added, at_mm)
+    scene.windows.open_for(3_000, FaultKind.BY_HAND)
+    scene.count(name)
+    scene.plant.world.insert(added, at_mm)
 
 
-def zone_opened(run: "Run", rng: Random, name: str) -> None:
+def zone_opened(scene: Scene, rng: Random, name: str) -> None:
     """A guard stands open for a moment; hands may have been in there."""
     from_mm = rng.randrange(0, 4_500)
     zone = OpenZone(rng.randint(1, 9), from_mm, from_mm + rng.randrange(200, 1_500))
-    window = run.windows.open(FaultKind.BY_HAND, FaultKind.ZONE)
-    world = run.plant.world
+    window = scene.windows.open(FaultKind.BY_HAND, FaultKind.ZONE)
+    world = scene.plant.world
     world.open_zones = (*world.open_zones, zone)
-    if any(trail < zone.to_mm and lead > zone.from_mm for lead, trail, _ in _on_line(run)):
-        run.count(name)
+    if any(trail < zone.to_mm and lead > zone.from_mm for lead, trail, _ in _on_line(scene)):
+        scene.count(name)
 
     def shut() -> None:
         world.open_zones = tuple(each for each in world.open_zones if each is not zone)
         window.end()
 
-    run.agenda.after(rng.randrange(50, 2_000) * NS_PER_MS, shut)
+    scene.agenda.after(rng.randrange(50, 2_000) * NS_PER_MS, shut)
 
 
 # --- belt -----------------------------------------------------------------------------------------
 
 
-def encoder_slip(run: "Run", rng: Random, name: str) -> None:
+def encoder_slip(scene: Scene, rng: Random, name: str) -> None:
     """The encoder counts too much or too little, within the window of an eye."""
     slip = rng.randint(3, SLIP_COUNTS_MAX) * rng.choice((-1, 1))
-    run.windows.open_for(6_500, FaultKind.BY_HAND)
-    run.count(name)
-    belt = run.plant.world.belt
+    scene.windows.open_for(6_500, FaultKind.BY_HAND)
+    scene.count(name)
+    belt = scene.plant.world.belt
     belt.counts_start = u32_sum(belt.counts_start, slip)
 
 
-def speed_change(run: "Run", rng: Random, name: str) -> None:
+def speed_change(scene: Scene, rng: Random, name: str) -> None:
     """The drive runs at half to double its speed for a while."""
-    world = run.plant.world
-    window = run.windows.open(FaultKind.GATE)
-    speed = run.config.line.belt_speed_mm_per_s * rng.choice((500, 800, 950, 1_050, 1_300, 2_000))
+    world = scene.plant.world
+    window = scene.windows.open(FaultKind.GATE)
+    speed = scene.config.line.belt_speed_mm_per_s * rng.choice((500, 800, 950, 1_050, 1_300, 2_000))
     world.options = replace(world.options, speed_profile=((0, speed // 1_000),))
-    run.count(name)
+    scene.count(name)
 
     def back() -> None:
         world.options = replace(world.options, speed_profile=())
         window.end()
 
-    run.agenda.after(rng.randrange(300, 5_000) * NS_PER_MS, back)
+    scene.agenda.after(rng.randrange(300, 5_000) * NS_PER_MS, back)
 
 
-def emergency_stop(run: "Run", rng: Random, name: str) -> None:
+def emergency_stop(scene: Scene, rng: Random, name: str) -> None:
     """Pressed, held, released; reset and clear are the people's."""
-    window = run.windows.open_since(PASS_MS, FaultKind.EMERGENCY_STOP, FaultKind.BY_HAND)
-    run.plant.world.emergency_stop = True
-    run.count(name)
+    window = scene.windows.open_since(PASS_MS, FaultKind.EMERGENCY_STOP, FaultKind.BY_HAND)
+    scene.plant.world.emergency_stop = True
+    scene.count(name)
 
     def released() -> None:
-        run.plant.world.emergency_stop = False
+        scene.plant.world.emergency_stop = False
         window.end()
 
-    run.agenda.after(rng.randrange(100, 5_000) * NS_PER_MS, released)
+    scene.agenda.after(rng.randrange(100, 5_000) * NS_PER_MS, released)
 
 
-def line_stop(run: "Run", rng: Random, name: str) -> None:
+def line_stop(scene: Scene, rng: Random, name: str) -> None:
     """A supervisor stops the line; the next one starts it."""
-    run.windows.open_for(3_000, FaultKind.BELT)
-    run.count(name)
-    run.host.deliver(LineRequested(LineRequest.STOP, "supervisor"))
+    scene.windows.open_for(3_000, FaultKind.BELT)
+    scene.count(name)
+    scene.host.deliver(LineRequested(LineRequest.STOP, "supervisor"))
 
 
-def jam(run: "Run", rng: Random, name: str) -> None:
+def jam(scene: Scene, rng: Random, name: str) -> None:
     """The hold lane's mouth jams: the belt stands, and goes on when it is clear."""
-    end = next(lane for lane in run.config.line.lanes if lane.gate == 0)
-    _lane_fault(run, rng, name, end.number, jammed=True)
+    end = next(lane for lane in scene.config.line.lanes if lane.gate == 0)
+    _lane_fault(scene, rng, name, end.number, jammed=True)
 
 
 # --- gates and lanes ------------------------------------------------------------------------------
 
 
-def gate_stuck_open(run: "Run", rng: Random, name: str, tries: int = _TRIES) -> None:
+def gate_stuck_open(scene: Scene, rng: Random, name: str, tries: int = _TRIES) -> None:
     """A gate stays where it is while it is open."""
-    _stick(run, rng, name, False, tries)
+    _stick(scene, rng, name, False, tries)
 
 
-def gate_stuck_at_hold(run: "Run", rng: Random, name: str) -> None:
+def gate_stuck_at_hold(scene: Scene, rng: Random, name: str) -> None:
     """A gate does not leave hold."""
-    _stick(run, rng, name, True, 0)
+    _stick(scene, rng, name, True, 0)
 
 
-def _stick(run: "Run", rng: Random, name: str, at_hold: bool, tries: int) -> None:
-    world = run.plant.world
+def _stick(scene: Scene, rng: Random, name: str, at_hold: bool, tries: int) -> None:
+    world = scene.plant.world
     now_us = world.belt.now_us
     fitting = [
         diverter
@@ -180,38 +177,38 @@ def _stick(run: "Run", rng: Random, name: str, at_hold: bool, tries: int) -> Non
     ]
     if not fitting:
         if tries:
-            again = lambda: _stick(run, rng, name, at_hold, tries - 1)  # noqa: E731
-            run.agenda.after(_TRY_MS * NS_PER_MS, again)
+            again = lambda: _stick(scene, rng, name, at_hold, tries - 1)  # noqa: E731
+            scene.agenda.after(_TRY_MS * NS_PER_MS, again)
         return
-    window = run.windows.open(FaultKind.GATE)
+    window = scene.windows.open(FaultKind.GATE)
     diverter = rng.choice(fitting)
-    run.count(name)
+    scene.count(name)
     diverter.jam(now_us)
 
     def free() -> None:
         diverter.free(world.belt.now_us)
         window.end()
 
-    run.agenda.after(rng.randrange(300, 6_000) * NS_PER_MS, free)
+    scene.agenda.after(rng.randrange(300, 6_000) * NS_PER_MS, free)
 
 
-def hold_lane_full(run: "Run", rng: Random, name: str) -> None:
+def hold_lane_full(scene: Scene, rng: Random, name: str) -> None:
     """The hold lane takes no more, or not enough for what is on the belt."""
-    end = next(lane for lane in run.config.line.lanes if lane.gate == 0)
-    _lane_fault(run, rng, name, end.number, room=rng.randrange(0, 6))
+    end = next(lane for lane in scene.config.line.lanes if lane.gate == 0)
+    _lane_fault(scene, rng, name, end.number, room=rng.randrange(0, 6))
 
 
-def release_lane_full(run: "Run", rng: Random, name: str) -> None:
+def release_lane_full(scene: Scene, rng: Random, name: str) -> None:
     """The release lane is full."""
-    _lane_fault(run, rng, name, run.release_lane(), room=0)
+    _lane_fault(scene, rng, name, scene.release_lane(), room=0)
 
 
 def _lane_fault(
-    run: "Run", rng: Random, name: str, number: int, room: int = -1, jammed: bool = False
+    scene: Scene, rng: Random, name: str, number: int, room: int = -1, jammed: bool = False
 ) -> None:
-    window = run.windows.open(FaultKind.LANE_FULL)
-    lane = run.plant.world.lanes[number]
-    run.count(name)
+    window = scene.windows.open(FaultKind.LANE_FULL)
+    lane = scene.plant.world.lanes[number]
+    scene.count(name)
     if room >= 0:
         lane.capacity_parcels = lane.parcels + room
     lane.jammed = jammed or lane.jammed
@@ -220,4 +217,4 @@ def _lane_fault(
         lane.capacity_parcels, lane.jammed = 0xFFFF, False
         window.end()
 
-    run.agenda.after(rng.randrange(300, 8_000) * NS_PER_MS, free)
+    scene.agenda.after(rng.randrange(300, 8_000) * NS_PER_MS, free)

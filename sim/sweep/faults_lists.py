@@ -3,24 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 from controller.core.units import NS_PER_MS
 from sim.beams import BeltParcel
 from sim.belt import NM_PER_MM
 from sim.parcels import ParcelKind
+from sim.sweep.scene import Scene
 from sim.sweep.virtual_lists import WAKE_NS_MAX
 from sim.truth import FaultKind
-
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
 
 Act = Callable[[BeltParcel], None]
 
 
-def _early(run: "Run", rng: Random) -> BeltParcel | None:
+def _early(scene: Scene, rng: Random) -> BeltParcel | None:
     """An honest parcel that is not at the scanner yet, or just came on."""
-    world = run.plant.world
+    world = scene.plant.world
     fresh = [
         p
         for p in world.on_belt
@@ -30,103 +27,105 @@ def _early(run: "Run", rng: Random) -> BeltParcel | None:
     return rng.choice(fresh) if fresh else None
 
 
-def _when_one_comes(run: "Run", rng: Random, act: Act, tries: int = 100) -> None:
-    parcel = _early(run, rng)
+def _when_one_comes(scene: Scene, rng: Random, act: Act, tries: int = 100) -> None:
+    parcel = _early(scene, rng)
     if parcel is not None:
         act(parcel)
     elif tries:
-        run.agenda.after(50 * NS_PER_MS, lambda: _when_one_comes(run, rng, act, tries - 1))
+        scene.agenda.after(50 * NS_PER_MS, lambda: _when_one_comes(scene, rng, act, tries - 1))
 
 
-def list_missing(run: "Run", rng: Random, name: str) -> None:
+def list_missing(scene: Scene, rng: Random, name: str) -> None:
     """The list is not there while its parcel is on the belt."""
 
     def act(parcel: BeltParcel) -> None:
-        taken = run.store.take_out(parcel.parcel.waybill)
+        taken = scene.store.take_out(parcel.parcel.waybill)
         if taken is not None:
-            run.count(name)
-            run.windows.open_for(8_000, FaultKind.LIST_CONTENT)
-            run.agenda.after(8_000 * NS_PER_MS, lambda: run.store.put(taken))
+            scene.count(name)
+            scene.windows.open_for(8_000, FaultKind.LIST_CONTENT)
+            scene.agenda.after(8_000 * NS_PER_MS, lambda: scene.store.put(taken))
 
-    _when_one_comes(run, rng, act)
+    _when_one_comes(scene, rng, act)
 
 
-def list_late(run: "Run", rng: Random, name: str) -> None:
+def list_late(scene: Scene, rng: Random, name: str) -> None:
     """The list comes while its parcel is on the belt, before the decision or after."""
 
     def act(parcel: BeltParcel) -> None:
-        taken = run.store.take_out(parcel.parcel.waybill)
+        taken = scene.store.take_out(parcel.parcel.waybill)
         if taken is not None:
-            run.count(name)
-            run.windows.open_for(4_000, FaultKind.LIST_CONTENT)
+            scene.count(name)
+            scene.windows.open_for(4_000, FaultKind.LIST_CONTENT)
             late_ms = rng.randrange(100, 4_000)
-            run.agenda.after(late_ms * NS_PER_MS, lambda: run.store.put(taken))
+            scene.agenda.after(late_ms * NS_PER_MS, lambda: scene.store.put(taken))
 
-    _when_one_comes(run, rng, act)
+    _when_one_comes(scene, rng, act)
 
 
-def list_amended(run: "Run", rng: Random, name: str) -> None:
+def list_amended(scene: Scene, rng: Random, name: str) -> None:
     """A new revision with the same content, at any time."""
 
     def act(parcel: BeltParcel) -> None:
         def amend() -> None:
-            facts = run.store.of_waybill(parcel.parcel.waybill)
+            facts = scene.store.of_waybill(parcel.parcel.waybill)
             if facts is not None:
-                run.count(name)
-                run.store.put(replace(facts, revision=facts.revision + 1))
+                scene.count(name)
+                scene.store.put(replace(facts, revision=facts.revision + 1))
 
-        run.windows.open_for(4_000, FaultKind.LIST_CONTENT)
-        run.agenda.after(rng.randrange(100, 4_000) * NS_PER_MS, amend)
+        scene.windows.open_for(4_000, FaultKind.LIST_CONTENT)
+        scene.agenda.after(rng.randrange(100, 4_000) * NS_PER_MS, amend)
 
-    _when_one_comes(run, rng, act)
+    _when_one_comes(scene, rng, act)
 
 
-def instruction(run: "Run", rng: Random, name: str) -> None:
+def instruction(scene: Scene, rng: Random, name: str) -> None:
     """Customs orders this list to be opened; as bad as a status that does not release."""
-    _bad_news(run, rng, name, open_instructions=("CI-1",))
+    _bad_news(scene, rng, name, open_instructions=("CI-1",))
 
 
-def late_status(run: "Run", rng: Random, name: str) -> None:
+def late_status(scene: Scene, rng: Random, name: str) -> None:
     """500 after 800."""
-    _bad_news(run, rng, name, status=500)
+    _bad_news(scene, rng, name, status=500)
 
 
-def _bad_news(run: "Run", rng: Random, name: str, **change: object) -> None:
+def _bad_news(scene: Scene, rng: Random, name: str, **change: object) -> None:
     def act(parcel: BeltParcel) -> None:
         def tell() -> None:
-            facts = run.store.of_waybill(parcel.parcel.waybill)
+            facts = scene.store.of_waybill(parcel.parcel.waybill)
             if facts is not None:
-                run.count(name)
-                run.store.put(replace(facts, **change))  # type: ignore[arg-type]
-                run.receipt(parcel.parcel.waybill, 500)
+                scene.count(name)
+                scene.store.put(replace(facts, **change))  # type: ignore[arg-type]
+                scene.receipt(parcel.parcel.waybill, 500)
 
-        run.windows.open_for(5_000, FaultKind.LIST_CONTENT)
-        run.agenda.after(rng.randrange(100, 4_500) * NS_PER_MS, tell)
+        scene.windows.open_for(5_000, FaultKind.LIST_CONTENT)
+        scene.agenda.after(rng.randrange(100, 4_500) * NS_PER_MS, tell)
 
-    _when_one_comes(run, rng, act)
+    _when_one_comes(scene, rng, act)
 
 
-def lists_slow(run: "Run", rng: Random, name: str) -> None:
+def lists_slow(scene: Scene, rng: Random, name: str) -> None:
     """Look-ups take up to three seconds."""
-    _store_fault(run, name, rng.randrange(500, 6_000), slow_ns=rng.randrange(20, 3_000) * NS_PER_MS)
+    _store_fault(
+        scene, name, rng.randrange(500, 6_000), slow_ns=rng.randrange(20, 3_000) * NS_PER_MS
+    )
 
 
-def lists_unavailable(run: "Run", rng: Random, name: str) -> None:
+def lists_unavailable(scene: Scene, rng: Random, name: str) -> None:
     """The store cannot be read."""
-    _store_fault(run, name, rng.randrange(200, 5_000), unavailable=True)
+    _store_fault(scene, name, rng.randrange(200, 5_000), unavailable=True)
 
 
 def _store_fault(
-    run: "Run", name: str, for_ms: int, slow_ns: int = 0, unavailable: bool = False
+    scene: Scene, name: str, for_ms: int, slow_ns: int = 0, unavailable: bool = False
 ) -> None:
-    window = run.windows.open(FaultKind.LISTS)
-    store, since_ns = run.store, run.agenda.now_ns - WAKE_NS_MAX
+    window = scene.windows.open(FaultKind.LISTS)
+    store, since_ns = scene.store, scene.agenda.now_ns - WAKE_NS_MAX
     store.slow_ns, store.unavailable = slow_ns, unavailable
-    store.on_fault = run.once(name)
+    store.on_fault = scene.once(name)
 
     def over() -> None:
         store.slow_ns, store.unavailable = 0, False
-        run.readable_since(since_ns)
+        scene.readable_since(since_ns)
         window.end()
 
-    run.agenda.after(for_ms * NS_PER_MS, over)
+    scene.agenda.after(for_ms * NS_PER_MS, over)

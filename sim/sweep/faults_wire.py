@@ -1,40 +1,37 @@
 """Faults between host and PLC: cut, half open, slow, torn, a restarted PLC, a second host."""
 
 from random import Random
-from typing import TYPE_CHECKING
 
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import LinkFault
 from plc.exchange import HEADER_AND_ECHO_RUN, Exchange
 from plc.header import ExchangeFault
 from sim.invariants import InvariantBroken
+from sim.sweep.scene import Scene
 from sim.sweep.virtual_wire import WireFaults
 from sim.truth import FaultKind
-
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
 
 # A host that was away learns of the restart while it still holds bodies that left before it.
 PASS_MS = 7_000
 
 
-def _spell(run: "Run", name: str, faults: WireFaults, for_ms: int) -> None:
+def _spell(scene: Scene, name: str, faults: WireFaults, for_ms: int) -> None:
     """The wire is like this for a while; counted once, when a request met it."""
-    window = run.windows.open(FaultKind.PLC_LINK, FaultKind.STALL)
-    count = run.once(name)
+    window = scene.windows.open(FaultKind.PLC_LINK, FaultKind.STALL)
+    count = scene.once(name)
 
     def meets() -> None:
-        if run.medium.faults is faults:
+        if scene.medium.faults is faults:
             count()
 
     def over() -> None:
-        if run.medium.faults is faults:
-            run.medium.faults = WireFaults()
+        if scene.medium.faults is faults:
+            scene.medium.faults = WireFaults()
         window.end()
 
-    run.medium.faults = faults
-    run.medium.on_fault = meets
-    run.agenda.after(for_ms * NS_PER_MS, over)
+    scene.medium.faults = faults
+    scene.medium.on_fault = meets
+    scene.agenda.after(for_ms * NS_PER_MS, over)
 
 
 def _a_while_ms(rng: Random, longest_ms: int) -> int:
@@ -43,65 +40,65 @@ def _a_while_ms(rng: Random, longest_ms: int) -> int:
     return rng.randrange(50, longest + 1)
 
 
-def plc_link_lost(run: "Run", rng: Random, name: str) -> None:
-    _spell(run, name, WireFaults(cut=True), _a_while_ms(rng, 8_000))
+def plc_link_lost(scene: Scene, rng: Random, name: str) -> None:
+    _spell(scene, name, WireFaults(cut=True), _a_while_ms(rng, 8_000))
 
 
-def half_open(run: "Run", rng: Random, name: str) -> None:
-    _spell(run, name, WireFaults(mute=True), _a_while_ms(rng, 5_000))
+def half_open(scene: Scene, rng: Random, name: str) -> None:
+    _spell(scene, name, WireFaults(mute=True), _a_while_ms(rng, 5_000))
 
 
-def slow_answers(run: "Run", rng: Random, name: str) -> None:
+def slow_answers(scene: Scene, rng: Random, name: str) -> None:
     delay_ns = rng.randrange(5, 250) * NS_PER_MS
     faults = WireFaults(delay_ns=delay_ns, jitter_ns=rng.randrange(1, 100) * NS_PER_MS)
-    _spell(run, name, faults, _a_while_ms(rng, 5_000))
+    _spell(scene, name, faults, _a_while_ms(rng, 5_000))
 
 
-def lost_answers(run: "Run", rng: Random, name: str) -> None:
-    _spell(run, name, WireFaults(lose_answers=True), _a_while_ms(rng, 2_000))
+def lost_answers(scene: Scene, rng: Random, name: str) -> None:
+    _spell(scene, name, WireFaults(lose_answers=True), _a_while_ms(rng, 2_000))
 
 
-def torn_read(run: "Run", rng: Random, name: str) -> None:
+def torn_read(scene: Scene, rng: Random, name: str) -> None:
     """The next scans that write anything are met half done."""
-    window = run.windows.open(FaultKind.PLC_LINK)
-    run.medium.on_torn = run.once(name)
-    run.plant.torn_scans = rng.randint(3, 30)
+    window = scene.windows.open(FaultKind.PLC_LINK)
+    scene.medium.on_torn = scene.once(name)
+    scene.plant.torn_scans = rng.randint(3, 30)
 
     def look() -> None:
-        if run.plant.torn_scans:
-            run.agenda.after(500 * NS_PER_MS, look)
+        if scene.plant.torn_scans:
+            scene.agenda.after(500 * NS_PER_MS, look)
         else:
             window.end()
 
     look()
 
 
-def plc_restarted(run: "Run", rng: Random, name: str) -> None:
+def plc_restarted(scene: Scene, rng: Random, name: str) -> None:
     """Power off, and a new boot id after a while."""
-    if run.plant.plc is None:
+    if scene.plant.plc is None:
         return
-    window = run.windows.open_since(PASS_MS, FaultKind.PLC_RESTART)
-    run.count(name)
-    run.plant.switch_off()
+    window = scene.windows.open_since(PASS_MS, FaultKind.PLC_RESTART)
+    scene.count(name)
+    scene.plant.switch_off()
 
     def on() -> None:
-        run.plant.switch_on()
+        scene.plant.switch_on()
         window.end()
 
-    run.agenda.after(rng.randrange(200, 3_000) * NS_PER_MS, on)
+    scene.agenda.after(rng.randrange(200, 3_000) * NS_PER_MS, on)
 
 
-def second_host(run: "Run", rng: Random, name: str) -> None:
+def second_host(scene: Scene, rng: Random, name: str) -> None:
     """Another controller greets the PLC while ours is latched: it must be refused, unheard."""
-    image, plc = run.medium.image, run.plant.plc
+    image, plc = scene.medium.image, scene.plant.plc
     if image is None or plc is None or plc.host.session == 0:
         return
     before = image.copy()
     session = plc.host.session ^ rng.randrange(1, 1 << 16)
     other = Exchange(session if session & 0xFFFF else session + 1)
-    run.count(name)
+    scene.count(name)
     try:
-        other.greet(run.agenda.now_ns, image[: HEADER_AND_ECHO_RUN.count])
+        other.greet(scene.agenda.now_ns, image[: HEADER_AND_ECHO_RUN.count])
     except ExchangeFault as fault:
         if fault.fault is LinkFault.SECOND_HOST and image == before:
             return

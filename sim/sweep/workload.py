@@ -1,7 +1,6 @@
 """The parcels of a run, the lists that are durable before it, and what customs says during it."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from controller.config import LineConfig
 from controller.core.events import GoodsRow, ListFacts
@@ -9,9 +8,6 @@ from sim.parcels import SimParcel
 from sim.sweep.plan import Plan
 from sim.sweep.virtual_lists import ListStore
 from sim.workload import Declaration, LateReceipt, make_workload
-
-if TYPE_CHECKING:
-    from sim.sweep.run import Run
 
 E5 = 100_000
 
@@ -24,13 +20,6 @@ class SweepWorkload:
     declarations: tuple[Declaration, ...]
     store: ListStore
     late: tuple[LateReceipt, ...]
-
-    def news(self, run: "Run", late: LateReceipt) -> None:
-        """This receipt is durable now."""
-        facts = self.store.of_waybill(late.waybill)
-        if facts is not None:
-            self.store.put(replace(facts, status=late.status))
-            run.receipt(late.waybill, late.status)
 
 
 def sweep_workload(plan: Plan, config: LineConfig) -> SweepWorkload:

@@ -11,11 +11,12 @@ import pytest
 from controller import cli
 from controller.clock import SystemClock
 from sim.sweep import run as run_module
+from sim.sweep.scene import Scene
 from sim.sweep.sweeping import SweepOptions, SweepReport, every_fault, sweep
 
 
-def _left_behind(run: run_module.Run, found: object) -> list[str]:
-    return ["I9: a black frame"] * (run.injected["black_frame"] > 0)
+def _left_behind(scene: Scene, found: object) -> list[str]:
+    return ["I9: a black frame"] * (scene.injected["black_frame"] > 0)
 
 
 @pytest.fixture(scope="module")

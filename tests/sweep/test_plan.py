@@ -45,10 +45,10 @@ def test_a_tenth_of_the_runs_begins_a_day_file_while_parcels_are_on_the_belt() -
         days: set[str] = set()
 
         def note(*_: object, run: Run = run, days: set[str] = days) -> None:
-            if run.parcels_on_belt:
-                days.add(run.host._day)
+            if run.scene.parcels_on_belt:
+                days.add(run.scene.host._day)
 
-        run.host.seen = note
+        run.scene.host.seen = note
         assert run.play().ok
         crossed += len(days) == 2
     assert crossed == 4
