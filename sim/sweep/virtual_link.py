@@ -154,9 +154,11 @@ class VirtualLink(PolledLink):
         )
 
     def _remember(self) -> None:
-        """What the poll just made has seen; a link that is not idle after it is not at rest."""
+        """What the poll just made has seen, unless it met a half-written scan; a link that is not idle
+        after it is not at rest."""
         image = self._medium.image
-        self._news = not self._resting or image is None or self._exchange.next_read() is not None
+        saw_less = image is None or self._medium.torn is not None
+        self._news = not self._resting or saw_less or self._exchange.next_read() is not None
         if image is not None:
             self._last_words = image[:_END]
             self._seen = self._last_words[m.H_BOOT_ID : _ACK]
