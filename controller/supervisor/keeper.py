@@ -247,14 +247,16 @@ class Supervisor:
     async def _ended_or_silent(self, kept: _Kept, process: ChildProcess) -> None:
         """Until it ended. One that hangs is killed: it would hold its place and do nothing."""
         limit_s = kept.spec.silence_max_s
-        while not process.ended.done():
+        ended = False
+        while not ended:
             silent_s = (self._clock.monotonic_ns() - kept.heard_at_ns) / NS_PER_S
-            if limit_s and silent_s >= limit_s:
+            left_s = limit_s - silent_s if limit_s else None
+            if left_s is not None and left_s <= 0:
                 self._emit(kept.spec.name, Change.STATUS, f"silent for {silent_s:.1f} s: killed")
                 process.signal(signal.SIGKILL)
-                await process.ended
-                return
-            await asyncio.wait([process.ended], timeout=limit_s - silent_s if limit_s else None)
+                left_s = None
+            # by this way the end is recorded before it is judged
+            ended = bool((await asyncio.wait([process.ended], timeout=left_s))[0])
 
     def _ended_for_good(self, kept: _Kept, end: ProcessEnd) -> None:
         if end.code != 0:

@@ -1,4 +1,4 @@
-"""The journal of a simulated host: production batcher, chain and records on a virtual disk.
+"""The journal of a simulated host: production drafting, batcher and chain on a virtual disk.
 
 It stands where `JournalWriter` and its `Committer` stand: one commit under way, the rest waits and
 goes with the next one. It acknowledges only what is stored, and nothing after a failure until `reopen`.
@@ -6,29 +6,24 @@ When its process dies it is left alone: nothing that it has still planned happen
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from errno import ENOSPC
-from functools import partial
 from random import Random
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from controller import wire
-from controller.core.commands import Command, CommitVerdict, RecordOutcome
+from controller.core.commands import Command
 from controller.core.events import Event
-from controller.core.vocabulary import PassEnd
 from controller.journal import records
 from controller.journal.batcher import Batcher
-from controller.journal.chain import Draft, Head, Record, Start, seal
+from controller.journal.chain import Record, Start, seal
 from controller.journal.committer import Group
-from controller.journal.day_file import PassNote
-from controller.journal.writer import CHECKPOINT_EVERY, SNAPSHOT_EVERY
+from controller.journal.drafting import Drafting
 from sim.sweep.agenda import Agenda
 from sim.virtual_disk import COMMIT_NS_MAX, COMMIT_NS_MIN, VirtualDisk
 
 
 class VirtualJournal:
-    """`on_durable(journal_seq)` and `on_failed(sentence)` as JournalWriter; `bytes_written` of bodies."""
+    """`on_durable(journal_seq)` and `on_failed(sentence)` as JournalWriter."""
 
     def __init__(
         self,
@@ -44,71 +39,40 @@ class VirtualJournal:
         self._disk = disk
         self._agenda = agenda
         self._rng = rng
-        self._line = line
-        self._key = key
-        self._set_aside = start.set_aside
-        self._next_seq = self._checkpoint_seq = self._state_seq = start.next_seq
+        self._drafting = Drafting(line, key, start, self._add)
         self._head = start.head
         self._on_durable = on_durable
         self._on_failed = on_failed
-        self._at_ns = 0
-        self._file_open = False
         self._batcher: Batcher[Group] = Batcher()
         self._under_way: tuple[Group, ...] = ()
         self._unsure: tuple[Group, ...] = ()
         self._failed = False
         self.dead = False
         self.durable_seq = start.head.journal_seq
-        self.bytes_written = 0
 
     # --- the process's side -----------------------------------------------------------------------
 
     @property
     def next_seq(self) -> int:
         """The number of the next record."""
-        return self._next_seq
+        return self._drafting.next_seq
 
     def begin_file(self, at_ns: int, day: str, header: records.FileHeader) -> int:
         """As JournalWriter."""
-        if self._file_open:
-            self._add((self._checkpoint(final=True),))
-        self._at_ns = at_ns
-        header = replace(header, set_aside=self._set_aside)
-        opening = self._draft(records.FILE_HEADER, partial(_header_body, header))
-        self._add((opening, self._checkpoint(final=False)), opens_day=day)
-        self._set_aside = ()
-        self._state_seq = opening.journal_seq
-        self._file_open = True
-        return opening.journal_seq
+        return self._drafting.begin_file(at_ns, day, header)
 
     def append(self, at_ns: int, event: Event, commands: Iterable[Command]) -> int:
         """As JournalWriter."""
-        self._at_ns = at_ns
-        drafts, notes = [], []
-        for message in (event, *commands):
-            body = wire.encode_body(message)
-            self.bytes_written += len(body)
-            draft = Draft(self._next_seq, at_ns, wire.kind_of(message), body)
-            self._next_seq += 1
-            drafts.append(draft)
-            if isinstance(message, CommitVerdict | RecordOutcome) and message.list_key:
-                notes.append(_pass_note(message, draft.journal_seq))
-        last_seq = drafts[-1].journal_seq
-        self._add_signed(drafts, notes)
-        return last_seq
+        return self._drafting.append(at_ns, event, commands)
 
     @property
     def snapshot_due(self) -> bool:
         """As JournalWriter."""
-        return self._next_seq - self._state_seq >= SNAPSHOT_EVERY
+        return self._drafting.snapshot_due
 
     def append_snapshot(self, at_ns: int, state: bytes) -> int:
         """As JournalWriter."""
-        self._at_ns = at_ns
-        draft = self._draft(records.STATE_SNAPSHOT, wire.encode_body(records.StateSnapshot(state)))
-        self._state_seq = draft.journal_seq
-        self._add_signed([draft], [])
-        return draft.journal_seq
+        return self._drafting.append_snapshot(at_ns, state)
 
     @property
     def waiting_bytes(self) -> int:
@@ -145,25 +109,8 @@ class VirtualJournal:
         for group in groups:
             self._store((group,))
 
-    def _draft(self, kind: int, body: bytes | Callable[[Head], bytes]) -> Draft:
-        draft = Draft(self._next_seq, self._at_ns, kind, body)
-        self._next_seq += 1
-        return draft
-
-    def _checkpoint(self, final: bool) -> Draft:
-        self._checkpoint_seq = self._next_seq
-        body = partial(_checkpoint_body, self._key, self._line, final)
-        return self._draft(records.CHECKPOINT, body)
-
-    def _add_signed(self, drafts: list[Draft], notes: list[PassNote]) -> None:
-        if self._next_seq - self._checkpoint_seq >= CHECKPOINT_EVERY:
-            drafts.append(self._checkpoint(final=False))
-        self._add(tuple(drafts), tuple(notes))
-
-    def _add(
-        self, drafts: tuple[Draft, ...], notes: tuple[PassNote, ...] = (), opens_day: str = ""
-    ) -> None:
-        self._batcher.add(Group(drafts, notes, opens_day))
+    def _add(self, group: Group) -> None:
+        self._batcher.add(group)
         self._go_on()
 
     # --- the disk's side --------------------------------------------------------------------------
@@ -214,16 +161,3 @@ class VirtualJournal:
         if not self._failed:
             self._failed = True
             self._on_failed(why)
-
-
-def _header_body(header: records.FileHeader, head: Head) -> bytes:
-    return wire.encode_body(replace(header, previous_seq=head.journal_seq, previous_head=head.hash))
-
-
-def _checkpoint_body(key: Ed25519PrivateKey, line: str, final: bool, head: Head) -> bytes:
-    return wire.encode_body(records.sign(key, line, head, final))
-
-
-def _pass_note(message: CommitVerdict | RecordOutcome, journal_seq: int) -> PassNote:
-    end = message.end if isinstance(message, RecordOutcome) else PassEnd.OPEN
-    return PassNote(message.list_key, message.pass_no, int(end), journal_seq)

@@ -121,7 +121,7 @@ def test_a_day_never_goes_back(tmp_path: Path) -> None:
 def test_checkpoints_are_never_further_apart_than_promised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.journal.writer.CHECKPOINT_EVERY", 25)
+    monkeypatch.setattr("controller.journal.drafting.CHECKPOINT_EVERY", 25)
     line = Line(tmp_path)
     line.begin()
     line.run(range(1, 31))
@@ -134,7 +134,7 @@ def test_checkpoints_are_never_further_apart_than_promised(
 def test_a_snapshot_is_asked_for_often_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.journal.writer.SNAPSHOT_EVERY", 25)
+    monkeypatch.setattr("controller.journal.drafting.SNAPSHOT_EVERY", 25)
     line = Line(tmp_path)
     line.begin()
     for number in range(1, 31):
