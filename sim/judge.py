@@ -203,8 +203,10 @@ class _Judge:
             return last.destination.name.lower()
         return lane.destinations[0].name.lower()
 
-    def _faults(self, passage: PassTruth) -> frozenset[FaultKind]:
-        until_ns = passage.left_ns if passage.left_ns >= 0 else None
+    def _faults(self, passage: PassTruth, judged_ns: int = -1) -> frozenset[FaultKind]:
+        """What was in force while it was on the line, or until it was judged: a host that was down may
+        judge a parcel that has left."""
+        until_ns = max(passage.left_ns, judged_ns) if passage.left_ns >= 0 else None
         return frozenset(
             window.kind
             for window in self._truth.faults
@@ -221,7 +223,7 @@ class _Judge:
             lists=tuple(self._lists[label] for label in dict.fromkeys(named)),
             statuses=frozenset(status for label in named for status in self._said(label, at_ns)),
             gap_behind_mm=self._behind[passage.parcel_numbers[-1]],
-            faults=self._faults(passage),
+            faults=self._faults(passage, at_ns),
             verdict_ns=at_ns,
             settings=self._settings,
             rules=self._rules,

@@ -340,6 +340,19 @@ def test_a_fault_makes_its_reasons_true_and_its_parcels_unclean() -> None:
     assert found.clean == found.clean_released
 
 
+@pytest.mark.parametrize(("ms", "false"), [(-1, [(HONEST, "record_not_durable")]), (1, [])])
+def test_a_fault_counts_that_began_before_the_parcel_was_judged(
+    ms: int, false: list[tuple[int, str]]
+) -> None:
+    """A host that was down judges a parcel that has left; the sweep called its reason false."""
+    run = Run()
+    late_ns = run.passes[HONEST].left_ns + NS_PER_S
+    hold = replace(run.verdicts[HONEST], destination=D.HOLD, reasons=(Reason.RECORD_NOT_DURABLE,))
+    run.extra_verdicts = [(late_ns + ms * NS_PER_MS, hold)]
+    run.faults = (FaultWindow(FaultKind.JOURNAL, late_ns, late_ns + NS_PER_S),)
+    assert run.judged().false_reasons == false
+
+
 def test_a_parcel_that_the_plc_refused() -> None:
     run = Run()
     run.hold(HONEST, Reason.REFUSED_BY_PLC)
