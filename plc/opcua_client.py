@@ -18,7 +18,7 @@ from asyncua.crypto.validator import CertificateValidator, CertificateValidatorO
 from controller.core.vocabulary import LinkFault
 from plc import opcua_nodes as nodes
 from plc.header import ExchangeFault
-from plc.opcua_faults import fault_of
+from plc.opcua_faults import fault_of, refused_certificate
 from plc.opcua_settings import OpcuaSecurity, OpcuaSettings
 
 # The library logs every failed request and connect; the link says it once per outage.
@@ -88,7 +88,7 @@ class AsyncuaSession:
         self, writes: Sequence[tuple[str, list[int]]], reads: Sequence[str]
     ) -> list[list[int]]:
         """As OpcuaSession; the write is answered before the read goes out."""
-        with _as_faults("an exchange"):
+        with _as_faults("an exchange"), _plain_cancellation():
             if writes:
                 await self._write(writes)
             return await self._read(reads) if reads else []
@@ -101,7 +101,7 @@ class AsyncuaSession:
         call.InputArguments = [
             ua.Variant(value, kind) for value, kind in zip(arguments, _SUBMIT_TYPES, strict=True)
         ]
-        with _as_faults("a decision"):
+        with _as_faults("a decision"), _plain_cancellation():
             result = (await self._session.call([call]))[0]
             if result.StatusCode.is_bad():
                 if result.StatusCode.name == "BadTimeout":
@@ -154,7 +154,8 @@ async def asyncua_session(settings: OpcuaSettings) -> AsyncIterator[AsyncuaSessi
         with _as_faults("connecting"):
             try:
                 async with asyncio.timeout(_CONNECT_LIMIT_S):
-                    session = await _connected(client, settings)
+                    with _plain_cancellation():
+                        session = await _connected(client, settings)
             except TimeoutError:
                 raise ExchangeFault(
                     LinkFault.NO_ANSWER, "the PLC does not answer while connecting"
@@ -171,7 +172,7 @@ async def _connected(client: Client, settings: OpcuaSettings) -> AsyncuaSession:
         await _secure(client, settings.security)
     await client.connect_socket()
     await client.send_hello()
-    await client.open_secure_channel()
+    await _open_channel(client, settings)
     await client.create_session()
     await client.activate_session()
     uris = await client.get_namespace_array()
@@ -201,6 +202,18 @@ async def _secure(client: Client, security: OpcuaSecurity) -> None:
     )
 
 
+async def _open_channel(client: Client, settings: OpcuaSettings) -> None:
+    """Here the PLC sees our certificate; an AssertionError is how the library meets a refusal as answer."""
+    try:
+        await client.open_secure_channel()
+    except TimeoutError:
+        raise
+    except (OSError, AssertionError) as error:
+        if settings.security is None:
+            raise
+        raise refused_certificate() from error
+
+
 async def _keep_channel(client: Client) -> None:
     """Renew the channel's keys at three quarters of their life, beside the polls: RSA takes time."""
     while True:
@@ -215,8 +228,9 @@ async def _close(client: Client) -> None:
     if client.state.value == "connected":
         with suppress(Exception):  # a link that broke cannot be closed politely
             async with asyncio.timeout(_CLOSE_LIMIT_S):
-                await client.close_session()
-                await client.close_secure_channel()
+                with _plain_cancellation():
+                    await client.close_session()
+                    await client.close_secure_channel()
     client.disconnect_socket()
 
 
@@ -250,6 +264,11 @@ def _as_faults(what: str) -> Iterator[None]:
     except Exception as error:
         if "No matching endpoints" in str(error):
             raise fault_of(_NO_ENDPOINT, what) from error
+        if "empty store" in str(error):
+            raise ExchangeFault(
+                LinkFault.UNTRUSTED,
+                f"{what}: the folder opcua_trusted holds no certificate: put the PLC's into it",
+            ) from error
         sentence = f"{what}: {type(error).__name__}: {error}"
         raise ExchangeFault(LinkFault.EXCEPTION_ANSWER, sentence) from error
 
@@ -268,6 +287,22 @@ def _words(name: str, value: ua.DataValue) -> list[int]:
     if variant.VariantType is not ua.VariantType.UInt16 or not isinstance(variant.Value, list):
         raise ExchangeFault(LinkFault.NOT_OUR_MAP, f"node {name} is no array of UInt16")
     return list(variant.Value)
+
+
+@contextmanager
+def _plain_cancellation() -> Iterator[None]:
+    """Inside an `asyncio.timeout`, which must know the cancellation for its own or it ends the whole link.
+
+    Before Python 3.12 asyncua waits with wait_for2: where an answer and a cancellation come in one turn
+    of the loop, as when the process stood still, it raises a subclass of CancelledError, and
+    `asyncio.timeout` before 3.13 takes only the class itself (CPython gh-113848).
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if type(error) is asyncio.CancelledError:
+            raise
+        raise asyncio.CancelledError from error
 
 
 def _obey_cancellation() -> None:

@@ -36,6 +36,17 @@ _MEANINGS = (
 )
 
 
+def refused_certificate() -> ExchangeFault:
+    """The fault if the step in which the PLC sees our certificate ends without a status.
+
+    Some servers hang up without a word, others send a refusal that the client libraries cannot decode.
+    """
+    return ExchangeFault(
+        LinkFault.UNTRUSTED,
+        "connecting: the PLC gives no readable answer to our certificate: probably it does not trust it",
+    )
+
+
 def fault_of(status: str, what: str) -> ExchangeFault:
     """The fault behind `status`, which is the answer to `what` (a noun phrase for a person)."""
     for prefix, fault, advice in _MEANINGS:

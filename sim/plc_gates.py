@@ -237,7 +237,10 @@ class Gates:
 
     def rule(self) -> bool:
         """Move what must move; True if the belt must stand for a gate."""
-        self.waits = any([drive.rule() for drive in self.drives.values()])
+        waits = any([drive.rule() for drive in self.drives.values()])
+        # what lies on the belt after a start is in no table: no gate may stand in its way
+        unknown = self.plant.gates_locked and not all([d.at_hold for d in self.drives.values()])
+        self.waits = waits or unknown
         return self.waits
 
     @property

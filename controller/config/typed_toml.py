@@ -73,18 +73,37 @@ class TomlText:
         try:
             return msgspec.convert(data, cls, dec_hook=_path_of)
         except msgspec.ValidationError as error:
-            raise self._explained(str(error), path) from error
+            raise self._missing(cls, data, path) or self._explained(
+                cls, str(error), path
+            ) from error
 
-    def _explained(self, message: str, root: KeyPath) -> ConfigError:
+    def _missing(self, cls: object, data: object, path: KeyPath) -> ConfigError | None:
+        """All keys that the first incomplete table lacks, in one sentence; None if none is incomplete."""
+        item = _item_type(cls)
+        if item is not None and isinstance(data, list):
+            found = (self._missing(item, each, (*path, at)) for at, each in enumerate(data))
+            return next(filter(None, found), None)
+        if not (dataclasses.is_dataclass(cls) and isinstance(data, dict)):
+            return None
+        lacking = [f"'{key}'" for key in _required(cls) if key not in data]
+        if lacking:
+            keys = "the key" if len(lacking) == 1 else "the keys"
+            return self.error(path, f"{_shown(path)} lacks {keys} {', '.join(lacking)}.")
+        known = typing.get_type_hints(cls)
+        deeper = (self._missing(known[key], value, (*path, key)) for key, value in data.items())
+        return next(filter(None, deeper), None)
+
+    def _explained(self, cls: object, message: str, root: KeyPath) -> ConfigError:
         match = _PLACE.match(message)
         assert match is not None, "every text matches"
         path = root + _steps(match["path"] or "")
         what = match["what"]
-        if missing := re.fullmatch(r"Object missing required field `(.+)`", what):
-            return self.error(path, f"{_shown(path)} lacks the key '{missing[1]}'.")
         for technical, plain in _WORDS.items():
             what = what.replace(technical, plain)
-        return self.error(path, f"{_shown(path)}: {what[0].lower()}{what[1:]}.")
+        valid = (
+            f"; valid values are {choices}" if (choices := _choices(cls, path[len(root) :])) else ""
+        )
+        return self.error(path, f"{_shown(path)}: {what[0].lower()}{what[1:]}{valid}.")
 
     def _refuse_unknown_keys(self, cls: object, data: object, path: KeyPath) -> None:
         item = _item_type(cls)
@@ -142,6 +161,27 @@ def _item_type(cls: object) -> object | None:
     """`X` of `tuple[X, ...]`, else None."""
     arguments = typing.get_args(cls)
     return arguments[0] if typing.get_origin(cls) is tuple and arguments else None
+
+
+def _required(cls: object) -> list[str]:
+    """Names of the fields without a default."""
+    assert dataclasses.is_dataclass(cls)
+    none = dataclasses.MISSING
+    return [
+        item.name
+        for item in dataclasses.fields(cls)
+        if item.default is none and item.default_factory is none
+    ]
+
+
+def _choices(cls: object, path: KeyPath) -> str:
+    """The texts that a field of type Literal takes, empty for any other field."""
+    if len(path) != 1 or not isinstance(path[0], str) or not dataclasses.is_dataclass(cls):
+        return ""
+    kind = typing.get_type_hints(cls).get(path[0])
+    if typing.get_origin(kind) is not typing.Literal:
+        return ""
+    return " and ".join(f"'{choice}'" for choice in typing.get_args(kind))
 
 
 def _path_of(cls: type[Any], value: Any) -> Any:

@@ -23,7 +23,7 @@ from controller.core.units import NS_PER_S
 from controller.core.vocabulary import LinkFault
 from plc import opcua_nodes as nodes
 from plc.header import ExchangeFault
-from plc.opcua_faults import fault_of
+from plc.opcua_faults import fault_of, refused_certificate
 from plc.opcua_legacy import frames
 from plc.opcua_settings import load_certificate
 
@@ -55,7 +55,7 @@ class LegacyClient:
         request = self._request
         if request.certificate:
             self._secure()
-        self._client.connect()
+        self._open()
         uris = self._client.get_namespace_array()
         if request.namespace_uri not in uris:
             raise ExchangeFault(
@@ -121,6 +121,19 @@ class LegacyClient:
         self._client.set_security(
             policy, request.certificate, request.private_key, str(pinned), mode
         )
+
+    def _open(self) -> None:
+        """The library's own `connect`, with the one step watched where the PLC sees our certificate."""
+        self._client.connect_socket()
+        self._client.send_hello()
+        try:
+            self._client.open_secure_channel()
+        except TimeoutError:  # also what the library makes of a refusal
+            if self._request.certificate:
+                raise refused_certificate() from None
+            raise
+        self._client.create_session()
+        self._client.activate_session()
 
     def _class_of(self, name: str) -> Any:
         value = self._client.get_node(self._node_id(name)).get_attribute

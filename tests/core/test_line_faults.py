@@ -249,6 +249,23 @@ def test_restart_of_vision_must_prove_itself_again() -> None:
     assert line.until_verdict(9000, 4, "W4").reasons == ()
 
 
+def test_pictures_must_prove_themselves_again_after_our_own_restart() -> None:
+    line = Line()
+    line.lease(100, 1)
+    restarted(line, 3300)
+    connected(line, 3400, 77)
+    assert line.until_verdict(6000, 3, "W3").reasons == (Reason.ASSOCIATION_UNPROVEN,)
+    assert line.until_verdict(9000, 4, "W4").reasons == ()
+
+
+def test_a_second_picture_of_one_trigger_takes_the_lease_back() -> None:
+    """Which of the two shows this parcel, nobody knows, however well both of them fit."""
+    line = Line()
+    line.lease(100, 1)
+    revoked = verdict_in(line.picture(100, 1))
+    assert (revoked.revision, revoked.reasons) == (1, (Reason.ASSOCIATION_UNPROVEN,))
+
+
 def test_counters_and_encoder_wrap() -> None:
     line = Line(start_counts=(1 << 32) - 500, ring_seq=(1 << 32) - 4)
     line.lease(100, 1)

@@ -50,3 +50,27 @@ def test_a_copied_label_is_held_although_the_first_was_taken_off_the_belt() -> N
     line.trigger(1_100, 2, 1)
     decided = line.answer(3_355, line.picture(1_100, 1))
     assert Reason.DUPLICATE in held_for(decided)
+
+
+def test_the_true_label_is_held_although_its_copy_was_taken_off_the_belt() -> None:
+    """The doubt outlives either of the two: nobody knows which of them was taken away."""
+    line = Line()
+    line.lists["W1"] = (facts("W1"),)
+    line.induct(100, 1)
+    line.answer(470, line.scan(100, 1, "W1"))
+    line.induct(1_100, 2)
+    line.weigh(100, 1)
+    line.measure(100, 1)
+    line.scan(1_100, 2, "W1")
+    line.record(1_950, e.ParcelLost, 2, 2)
+    assert 2 not in line.core.state.parcels
+    line.trigger(100, 1, 1)
+    assert Reason.DUPLICATE in held_for(line.answer(2_355, line.picture(100, 1)))
+
+
+def test_two_labels_of_one_list_are_not_both_released() -> None:
+    """Their codes differ, so that only the list tells that one of them is too many."""
+    line = Line()
+    line.lists["W1"] = line.lists["W1/2"] = (facts("W1"),)
+    assert line.until_verdict(100, 1, "W1").destination is Destination.RELEASE
+    assert Reason.DUPLICATE in line.until_verdict(1_100, 2, "W1/2").reasons

@@ -4,12 +4,10 @@ The packages are installed once into build/, by the lock file's hash, and used b
 """
 
 import hashlib
-import os
+import re
 import shutil
-import signal
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,46 +54,40 @@ def _npm_ci(folder: Path) -> str | None:
         return f"npm could not install node-opcua within {_INSTALL_LIMIT_S} s"
     if done.returncode == 0:
         return None
-    said = [line for line in done.stderr.splitlines() if line.startswith("npm error")]
-    return f"npm could not install node-opcua: {said[-1] if said else 'no reason given'}"
+    said = re.search(r"^npm (?:error|ERR!) code (\w+)", done.stderr, re.MULTILINE)
+    return f"npm could not install node-opcua ({said[1] if said else 'it gives no reason'})"
 
 
-@dataclass(slots=True)
 class NodePlc:
-    """A running PLC. Its life may be ended by `end` or `kill`."""
+    """A running PLC, which keeps key and certificate in a folder of its own; ended on leaving."""
 
-    port: int
-    process: subprocess.Popen[str]
+    def __init__(self, program: Path, pki: Path, *arguments: str) -> None:
+        self.port = 0
+        self.certificate = pki / "server" / "own" / "certs" / "certificate.pem"
+        self._program = program
+        self._arguments = ("--pki", str(pki), "--prefix", PREFIX, *arguments)
+        self._process = self._started()
+
+    def __enter__(self) -> "NodePlc":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._wait()
 
     def kill(self) -> None:
-        self.process.kill()
+        self._process.kill()
+        self._wait()
 
-    def end(self) -> int:
-        """Ask it to end; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.stdout is not None
-        self.process.stdout.close()
-        return self.process.wait()
+    def start_again(self) -> None:
+        """After `kill`: the same PLC on the same port."""
+        self._process = self._started()
 
-
-@dataclass(frozen=True, slots=True)
-class NodeProgram:
-    """The program beside its packages, and the folder where its PLC keeps key and certificate."""
-
-    folder: Path
-    pki: Path
-
-    @property
-    def certificate(self) -> Path:
-        """The PLC's own, once it was started."""
-        return self.pki / "server" / "own" / "certs" / "certificate.pem"
-
-    def start(self, *arguments: str) -> NodePlc:
-        """Run it until its first scan is done and it listens."""
+    def _started(self) -> subprocess.Popen[str]:
+        """The process, when its first scan is done and it listens."""
         process = subprocess.Popen(
-            ["node", "main.js", "--pki", str(self.pki), "--prefix", PREFIX, *arguments],
-            cwd=self.folder,
-            env=os.environ | {"NODE_OPTIONS": ""},
+            ["node", "main.js", "--port", str(self.port), *self._arguments],
+            cwd=self._program,
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -103,15 +95,19 @@ class NodeProgram:
         for line in process.stdout:  # the library may say something before
             match line.split():
                 case ["P", port]:
-                    return NodePlc(int(port), process)
+                    self.port = int(port)
+                    return process
         raise AssertionError(f"the PLC did not start; it ended with {process.wait()}")
 
+    def _wait(self) -> None:
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process.wait()
 
-def program(packages: Path, folder: Path) -> NodeProgram:
+
+def program(packages: Path, folder: Path) -> Path:
     """A copy of the program in `folder` that finds its packages."""
     copy = folder / "program"
     shutil.copytree(PROGRAM, copy, ignore=shutil.ignore_patterns("node_modules"))
     (copy / "node_modules").symlink_to(packages, target_is_directory=True)
-    pki = folder / "pki"
-    pki.mkdir()
-    return NodeProgram(copy, pki)
+    return copy

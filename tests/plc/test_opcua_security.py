@@ -111,6 +111,35 @@ async def test_a_plc_the_line_does_not_trust_is_refused_by_us(
     assert (host.faults, plc.sessions) == ([LinkFault.UNTRUSTED], [])
 
 
+@both_libraries
+async def test_a_plc_that_hangs_up_on_our_certificate_hardly_trusts_it(
+    opcua_plcs: Path, site: Site, library: MakeBackend
+) -> None:
+    """A refusal need not be an answer: some servers just end the connection."""
+    async with running(opcua_plcs, **site.plc_options) as plc:
+
+        async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            from_plc, to_plc = await asyncio.open_connection("127.0.0.1", plc.port)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_copy(from_plc, writer))
+                while (said := await reader.read(65_536)) and b"#Basic256Sha256" not in said:
+                    to_plc.write(said)
+                to_plc.close()
+                writer.close()
+
+        server = await asyncio.start_server(relay, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        settings = settings_for(port, security=security_of(site.line))
+        async with server, connected_host(port, settings=settings, backend=library()) as host:
+            await host.until(lambda h: h.faults)
+    assert (host.faults, plc.sessions) == ([LinkFault.UNTRUSTED], [])
+
+
+async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while said := await reader.read(65_536):
+        writer.write(said)
+
+
 @pytest.mark.parametrize(
     ("library", "encrypted"),
     [(AsyncuaBackend, "line"), (AsyncuaBackend, "plc"), (LegacyBackend, "line")],

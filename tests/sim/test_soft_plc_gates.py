@@ -11,6 +11,7 @@ from controller.core.vocabulary import (
     DefaultCause,
     Destination,
     GatePhase,
+    GatePosition,
     PlcStateBit,
 )
 from tests.sim.plc_rig import LINE, Rig, parcel, parcels
@@ -290,6 +291,25 @@ def test_after_a_restart_everything_on_the_belt_is_unknown_and_held() -> None:
     assert all(lanes[r.track_id] for r in rig.of(events.LaneSeen) if r.track_id in lanes)
     strangers = rig.of(events.ExtraSeen)
     assert 0 < len(strangers) <= len(on_belt)
+
+
+def test_after_a_restart_the_belt_stands_while_a_gate_is_not_at_hold() -> None:
+    """Found by the sweep: what lay before a gate stuck open was in no table, and was driven into it."""
+    rig = Rig(parcels(3))
+    rig.release_all()
+    rig.to_mm(1, 4_150)
+    gate = rig.world.diverters[1]
+    assert gate.side_at(rig.now_us) is GatePosition.LEFT
+    gate.jam(rig.now_us)
+    rig.boot()
+    rig.run_ms(4_000)
+    assert rig.lanes() == {}
+    assert not rig.bits() & PlcStateBit.BELT_RUNNING
+    gate.free(rig.now_us)
+    rig.run_ms(1_000)
+    rig.host.reset = True
+    rig.finish()
+    assert rig.lanes()[1] == 5
 
 
 def test_gates_stay_at_hold_until_the_belt_has_moved_its_whole_length() -> None:

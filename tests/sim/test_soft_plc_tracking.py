@@ -135,6 +135,17 @@ def test_an_extra_gets_its_own_id_and_is_held() -> None:
     assert rig.lanes() == {1: 1, 9: 5, 2: 1}
 
 
+def test_an_extra_is_given_no_lease_whoever_asks() -> None:
+    rig = Rig(parcels(2, gap_mm=1_500))
+    rig.to_mm(1, 3_000)
+    rig.world.insert(parcel(9, length_mm=200), 2_000)
+    rig.run_until(lambda: bool(rig.of(events.ExtraSeen)))
+    (extra,) = rig.of(events.ExtraSeen)
+    assert rig.answer(rig.decide(extra.track_id)) is DecisionResult.REVOKED
+    rig.finish()
+    assert rig.lanes()[9] == 5
+
+
 @pytest.mark.parametrize("ahead_mm", [50, 120])
 def test_a_parcel_laid_before_another_does_not_take_its_id(ahead_mm: int) -> None:
     """The stranger ahead must not run under the released id."""

@@ -62,14 +62,14 @@ export class Decisions {
     }
     this.#doubtful[row] = null;
     this.#judged[row] = sequence;
-    this.#answer(decision, whole ? this.#judge(decision) : RESULT.BAD);
+    this.#answer(row, decision, whole ? this.#judge(decision) : RESULT.BAD);
   }
 
   #takeCall(decision) {
     const row = decision.sequence % E.ROWS;
     if (decision.sequence === this.#answered(row)) return this.#image.words[E.AT + row * E.ROW + 4];
     const result = this.#judge(decision);
-    this.#answer(decision, result);
+    this.#answer(row, decision, result);
     return result;
   }
 
@@ -77,8 +77,8 @@ export class Decisions {
     return this.#image.get32(E.AT + row * E.ROW);
   }
 
-  #answer({ sequence, trackId }, result) {
-    const at = E.AT + (sequence % E.ROWS) * E.ROW;
+  #answer(row, { sequence, trackId }, result) {
+    const at = E.AT + row * E.ROW;
     this.#image.put32(at, 0);
     this.#image.put32(at + 2, trackId);
     this.#image.words[at + 4] = result;
@@ -93,7 +93,6 @@ export class Decisions {
     const parcel = this.#parcels.byId(trackId);
     if (!parcel) return RESULT.UNKNOWN_PARCEL;
     if (parcel.sequence !== 0 && sequencesAhead(sequence, parcel.sequence) <= 0) return RESULT.REVOKED;
-    if (parcel.holdStands || parcel.leaseEnded) return RESULT.REVOKED;
     if (destination === HOLD) return this.#judgeHold(parcel, sequence);
     return this.#judgeLease(parcel, destination, sequence);
   }
@@ -101,17 +100,17 @@ export class Decisions {
   #judgeHold(parcel, sequence) {
     if (parcel.began || parcel.defaulted) return RESULT.LATE;
     parcel.lane = null;
-    parcel.holdStands = true;
+    parcel.closed = true;
     parcel.destination = HOLD;
     parcel.sequence = sequence;
     return RESULT.ACCEPTED;
   }
 
   #judgeLease(parcel, destination, sequence) {
+    if (parcel.began || parcel.leading(this.#inputs.encoder) >= DECISION_POINT) return RESULT.LATE;
+    if (parcel.closed) return RESULT.REVOKED;
     const standing = parcel.lane ? parcel.destination : 0;
     if (standing !== 0 && (destination === RELEASE || standing !== RELEASE)) return RESULT.REVOKED;
-    const passed = parcel.leading(this.#inputs.encoder) >= DECISION_POINT;
-    if (parcel.began || parcel.defaulted || passed) return RESULT.LATE;
     const lane = laneByNumber(LANE_OF_DESTINATION[destination]);
     if (!lane || lane.gate === 0 || this.#inputs.laneFull.get(lane.number)) {
       parcel.lane = null;

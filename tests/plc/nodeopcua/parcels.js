@@ -16,8 +16,7 @@ class Parcel {
   destination = 0; // accepted, 0 while undecided
   sequence = 0; // of the decision accepted last
   defaultCause = CAUSE.UNDECIDED;
-  holdStands = false; // a hold was accepted
-  leaseEnded = false;
+  closed = false; // it goes to hold, and no lease changes that any more
   began = false; // its gate began to move for it: from here on its lease is final
   defaulted = false; // held by our own decision, and reported
   seen = false; // by a lane's eye
@@ -28,7 +27,7 @@ class Parcel {
     this.eyesPassed = eyesPassed;
     this.extra = extra; // an edge of no tracked parcel: held, whatever the host says
     if (extra) {
-      this.holdStands = true;
+      this.closed = true;
       this.destination = HOLD;
     }
   }
@@ -92,8 +91,8 @@ export class Parcels {
   /** Hold by our own decision: the lease ends, and one record says why. */
   takeDefault(parcel, cause) {
     if (parcel.began || parcel.seen) return;
-    if (parcel.lane) parcel.leaseEnded = true;
     parcel.lane = null;
+    parcel.closed = true;
     parcel.destination = HOLD;
     if (parcel.defaulted) return;
     parcel.defaulted = true;
