@@ -11,21 +11,30 @@ from sim.virtual_disk import VirtualDisk, VirtualFile
 
 
 def recover(disk: VirtualDisk, public_keys: PublicKeys) -> Recovered:
-    """As `controller.journal.recovery.recover`: the newest file that holds, the others set aside."""
+    """As `controller.journal.recovery.recover`: the newest file that holds, the others set aside. One that
+    was set aside before counts until the header of a later file names it."""
     set_aside: list[SetAside] = []
+    named = {name for file in disk.files if not file.set_aside for name in _names_in_header(file)}
     for file in reversed(disk.files):
-        if file.set_aside:
+        if file.set_aside and file.name in named:
             continue
         try:
             header, head, state, events, problem = usable_part(file, public_keys)
         except (NotAJournal, WireError) as error:
             set_aside.append(_aside(file, str(error)))
             continue
-        if problem:
-            set_aside.append(_aside(file, problem))
+        if problem or file.set_aside:
+            set_aside.append(_aside(file, problem or "set aside before this start"))
         start = _start(head, set_aside)
         return Recovered(header, state, events, start, disk.day, tuple(set_aside))
     return Recovered(None, b"", (), _start(GENESIS, set_aside), disk.day, tuple(set_aside))
+
+
+def _names_in_header(file: VirtualFile) -> tuple[str, ...]:
+    try:
+        return file.header().set_aside
+    except NotAJournal:
+        return ()
 
 
 def _start(head: Head, set_aside: list[SetAside]) -> Start:

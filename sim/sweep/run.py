@@ -65,6 +65,8 @@ class Run:
         self.scene = Scene(plan, config)
         self._operator = Operator(self.scene)
         self._left = 0
+        # what was acknowledged, by PLC boot, when a damaged file that told of it was set aside
+        self._gone_with_a_file = (0, 0)
         self._late = sorted(self.scene.work.late, key=lambda receipt: receipt.parcel_number)
         self._lanes = {lane.number: lane for lane in config.line.lanes}
         self.scene.plant.on_notes = self._noted
@@ -165,10 +167,12 @@ class Run:
     def _recovered(self, found: Recovered, core: LineController) -> None:
         self.scene.invariants.recovered(found.start.head.journal_seq, len(found.set_aside))
         plc = self.scene.plant.plc
-        if plc is None or plc.boot_id != core.state.boot_id or found.set_aside:
+        if plc is None or plc.boot_id != core.state.boot_id:
             return
         accepted, known = plc.plant.ring.accepted_ack, core.state.last_ring_seq
-        if accepted:
+        if found.set_aside:
+            self._gone_with_a_file = (plc.boot_id, accepted)
+        if accepted and (plc.boot_id, accepted) != self._gone_with_a_file:
             self.scene.invariants.acknowledged(known, ring_distance(accepted, known))
 
     def _late_news(self) -> None:
