@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from controller.core import events
 from controller.core.settings import Gate, Lane, LineSettings
-from controller.core.units import U32_MAX, counts_from_mm
+from controller.core.units import counts_from_mm, u32_difference
 from controller.core.vocabulary import (
     DecisionResult,
     DefaultCause,
@@ -226,24 +226,24 @@ def told_of(bench: Bench, track_id: int) -> str:
     return f"; a record of kind 9 says cause {causes[0].value} ({name})"
 
 
-async def pair(bench: Bench, least_mm: int, most_mm: int) -> tuple[int, int]:
-    """Tracking ids of two parcels on a standing belt with so much clear belt between them.
-
-    NotRun if this host cannot place them.
-    """
-    middle_mm = (least_mm + most_mm) // 2
+async def leased_pair(
+    bench: Bench, least_mm: int, most_mm: int, destination: Destination
+) -> tuple[int, int]:
+    """Tracking ids of two parcels with so much clear belt between them, the belt standing: the first is
+    released, the second has a lease for `destination`. NotRun if this host cannot place them."""
+    length_mm, middle_mm = parcel_mm(bench), (least_mm + most_mm) // 2
+    least, most = in_counts(bench, least_mm), in_counts(bench, most_mm)
     for _ in range(_TRIES):
         first = await induct(bench)
-        start = first.encoder_counts
-        await bench.run_ms(belt_ms(bench, parcel_mm(bench) + middle_mm) - 2 * m.POLL_PERIOD_MS)
+        await stand(bench)
+        await accepted(bench, Duty.LEASE, first.track_id)
+        bench.permits = BOTH_PERMITS
+        await bench.run_ms(belt_ms(bench, length_mm + middle_mm) - 2 * m.POLL_PERIOD_MS)
         second = await induct(bench)
         await stand(bench)
-        counts = second.encoder_counts - start & U32_MAX
-        if (
-            in_counts(bench, least_mm)
-            <= counts - in_counts(bench, parcel_mm(bench))
-            <= in_counts(bench, most_mm)
-        ):
+        clear = u32_difference(second.encoder_counts, first.encoder_counts)
+        if least <= clear - in_counts(bench, length_mm) <= most:
+            await accepted(bench, Duty.LEASE, second.track_id, destination)
             return first.track_id, second.track_id
         await run_out(bench)
     raise NotRun(f"this host was too slow to put two parcels {least_mm} to {most_mm} mm apart.")

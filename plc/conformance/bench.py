@@ -107,7 +107,10 @@ class Bench:
             try:
                 judge_identity(h, p)
             except ExchangeFault as fault:
-                raise DutyFailed(Duty.MAP, f"{fault}.") from fault
+                hint = "."
+                if h[m.H_MAGIC] != m.MAGIC:
+                    hint = "; is the base address (or the node prefix) right?"
+                raise DutyFailed(Duty.MAP, f"{fault}{hint}") from fault
             header = read_header(h)
         if header is not None:
             if self.boot_id not in (0, header.boot_id):

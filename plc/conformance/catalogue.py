@@ -1,4 +1,4 @@
-"""Which checks there are, in the order they run: the list of docs/plc-interface.md section 8 in code."""
+"""Which checks there are, in the order they run: the list of docs/plc-interface.md section 7 in code."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

@@ -6,6 +6,7 @@ from controller.core.vocabulary import DecisionResult, DefaultCause, Destination
 from plc import register_map as m
 from plc.conformance import test_mode as t
 from plc.conformance.belt import (
+    BOTH_PERMITS,
     accepted,
     belt_ms,
     defaulted,
@@ -21,6 +22,7 @@ from plc.conformance.belt import (
     seen_in,
     stand,
     sweep,
+    travel_ms,
 )
 from plc.conformance.bench import Bench
 from plc.conformance.checks_decisions import expect
@@ -155,5 +157,9 @@ async def gates_locked(bench: Bench) -> None:
     await stand(bench)
     row = bench.decision(track_id)
     await bench.submit(row)
-    await seen_in(bench, Duty.START, track_id, Destination.HOLD)
+    bench.permits = BOTH_PERMITS
+    limit_ms = travel_ms(bench, line_of(bench).belt_end_mm)
+    ends = (events.LaneSeen, events.GateMoved)
+    await bench.until(lambda: any(of(bench, kind, track_id) for kind in ends), limit_ms)
     no_gate_began(bench, Duty.START, track_id, "before the belt had moved its whole length")
+    await seen_in(bench, Duty.START, track_id, Destination.HOLD)

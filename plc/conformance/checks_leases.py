@@ -18,7 +18,6 @@ from plc.conformance.belt import (
     BOTH_PERMITS,
     SLACK_MS,
     accepted,
-    belt_ms,
     defaulted,
     induct,
     lane_for,
@@ -39,7 +38,6 @@ from plc.conformance.bench import Bench
 from plc.conformance.checks_decisions import UNKNOWN_TRACK_ID, expect
 from plc.conformance.checks_gates import why_not_begun
 from plc.conformance.duties import Duty, DutyFailed, NotRun
-from plc.record_codec import u32_at
 
 _TRIES = 4
 # Section 5, P19: a scan of 10 ms and a margin of 100 ms beside the gate's travel; how far behind the point
@@ -117,13 +115,14 @@ def _words(move: events.GateMoved | None) -> str:
 
 async def hold_replaces_release(bench: Bench) -> None:
     track_id = await parcel_standing(bench)
-    early = bench.decision(track_id)
+    early, early_hold = (
+        bench.decision(track_id, each) for each in (Destination.RELEASE, Destination.HOLD)
+    )
     await accepted(bench, Duty.LEASE, track_id)
     what = "a release with a lower decision sequence than the accepted one"
     await expect(bench, Duty.HOLD_WINS, early, (DecisionResult.REVOKED,), what)
-    older = bench.decision(track_id, Destination.HOLD, seq=u32_at(early, m.D_DECISION_SEQ))
     what = "a hold with a lower decision sequence than the accepted one"
-    await expect(bench, Duty.HOLD_WINS, older, (DecisionResult.REVOKED,), what)
+    await expect(bench, Duty.HOLD_WINS, early_hold, (DecisionResult.REVOKED,), what)
     for _ in range(2):  # a hold may be said twice
         await accepted(bench, Duty.HOLD_WINS, track_id, Destination.HOLD)
     again = bench.decision(track_id)
@@ -136,14 +135,16 @@ async def hold_replaces_release(bench: Bench) -> None:
 async def sequences_wrap(bench: Bench) -> None:
     """4,294,967,295 is followed by 1: what is older is told by the wrapping difference."""
     track_id = await parcel_standing(bench)
-    bench.decision_seq = U32_MAX - 1
-    await accepted(bench, Duty.HOLD_WINS, track_id)
-    older = bench.decision(track_id, Destination.HOLD, seq=U32_MAX - 3)
-    what = f"a hold with decision sequence {U32_MAX - 3} after {U32_MAX}"
-    await expect(bench, Duty.HOLD_WINS, older, (DecisionResult.REVOKED,), what)
-    newer = bench.decision(track_id, Destination.HOLD)
-    what = f"a hold with decision sequence 1, which follows {U32_MAX},"
-    await expect(bench, Duty.HOLD_WINS, newer, (DecisionResult.ACCEPTED,), what)
+    # one that E does not hold from before, where it would count as answered
+    after = next(seq for seq in range(1, m.E_SLOTS + 2) if bench.echo(seq)[0] != seq)
+    for destination, seq, result, said in (
+        (Destination.RELEASE, U32_MAX, DecisionResult.ACCEPTED, "for a new parcel"),
+        (Destination.HOLD, U32_MAX - 3, DecisionResult.REVOKED, f"behind the accepted {U32_MAX}"),
+        (Destination.HOLD, after, DecisionResult.ACCEPTED, f"behind the accepted {U32_MAX}"),
+    ):
+        row = bench.decision(track_id, destination, seq=seq)
+        what = f"a {destination.name.lower()} with decision sequence {seq} {said}"
+        await expect(bench, Duty.HOLD_WINS, row, (result,), what)
     await run_out(bench)
 
 
@@ -184,7 +185,7 @@ async def late_is_hold(bench: Bench) -> None:
 
 
 async def decision_point(bench: Bench) -> None:
-    """An undecided parcel is held when its leading edge passes the decision point, by the record's encoder."""
+    """An undecided parcel is held when its leading edge passes the decision point, by encoder."""
     line = line_of(bench)
     point_mm = _decision_point_mm(line)
     speed = line.belt_speed_mm_per_s

@@ -1,5 +1,7 @@
 """Checks of tracking: what the records of a parcel say, compared with the line's geometry and clock."""
 
+from itertools import pairwise
+
 from controller.core import events
 from controller.core.units import U32_MAX, mm_from_counts, u32_difference
 from controller.core.vocabulary import DefaultCause, Destination
@@ -124,18 +126,15 @@ def _time(bench: Bench, parcel: events.Inducted) -> None:
     if not belt * 1_000 // 2 <= told_us <= belt * 3_000 + 1_000_000:
         raise DutyFailed(
             Duty.TRACK,
-            f"{told_us} us lie between two records of parcel {parcel.track_id} (kinds 1 and 2, registers "
-            f"8 to 11 of the slot); the belt needs {belt} ms for that way.",
+            f"{told_us} us lie between two records of parcel {parcel.track_id} (kind 1 and kind 2, "
+            f"offset 8 of the slot); the belt needs {belt} ms for that way.",
         )
 
 
 async def unknown_on_the_belt(bench: Bench) -> None:
     """What lies on the belt at a start is an extra at the next eye: record 11, then held."""
     eyes = line_of(bench).eyes
-    ways = [
-        after.position_mm - before.position_mm
-        for before, after in zip(eyes, eyes[1:], strict=False)
-    ]
+    ways = [after.position_mm - before.position_mm for before, after in pairwise(eyes)]
     widest = ways.index(max(ways)) if ways else 0
     if not ways or ways[widest] < parcel_mm(bench) + _ROOM_MM:
         raise DoesNotApply("no two eyes are far enough apart for a parcel to stand between them.")

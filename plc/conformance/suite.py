@@ -97,7 +97,7 @@ async def run_suite(
     """
     bench = Bench(wire, session_id, line)
     outcomes: list[Outcome] = []
-    # what made a check fail before it began: not to be told again by every check behind it
+    # what was told already need not be told again by every check behind it
     spoilt: dict[str, str] = {}
     is_ours = not await greet(bench)
     for check in checks:
@@ -148,15 +148,19 @@ async def _run_one(bench: Bench, check: Check, spoilt: dict[str, str]) -> Outcom
     except NotRun as why:
         return outcome(Result.NOT_RUN, str(why))
     except WireLost as lost:
+        await _recover(bench, check.needs)
         return outcome(Result.FAILED, f"The exchange broke off during this check: {lost}.")
     except DutyFailed as failure:
         await _recover(bench, check.needs)
         sentence = str(failure)
         first = spoilt.setdefault(sentence, check.name)
-        if not prepared and first != check.name:
-            why_not = f"cannot begin for the same reason for which '{first}' failed."
-            return outcome(Result.NOT_RUN, why_not)
-        return outcome(Result.FAILED, sentence)
+        if first == check.name:
+            return outcome(Result.FAILED, sentence)
+        if prepared:
+            told, _, _ = sentence.partition(":")
+            return outcome(Result.FAILED, f"{told}: for the same reason as '{first}'.")
+        why_not = f"cannot begin for the same reason for which '{first}' failed."
+        return outcome(Result.NOT_RUN, why_not)
     return outcome(Result.PASSED)
 
 

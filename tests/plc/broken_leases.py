@@ -109,6 +109,31 @@ def layout_ignored(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
     patch.setattr(plc_host, "decode_decision", lax)
 
 
+@fault("P15")
+def misplaced_row_judged(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    answer = Decisions._answer
+
+    def anywhere(self: Decisions, words: tuple[int, ...], slot: int) -> None:
+        seq = u32_at(words, m.D_DECISION_SEQ)
+        decision = plc_host.decode_decision(words)
+        if decision is None or seq % m.D_SLOTS == slot:
+            answer(self, words, slot)
+        elif seq != u32_at(self.plant.registers.image, m.E_ADDRESS + slot * m.E_SLOT_REGISTERS):
+            self._echo(slot, seq, decision.track_id, self.judge(decision))
+
+    patch.setattr(Decisions, "_answer", anywhere)
+
+
+@fault("P15")
+def misplaced_row_answered_elsewhere(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    echo = Decisions._echo
+    patch.setattr(
+        Decisions,
+        "_echo",
+        lambda self, slot, seq, track, result: echo(self, seq % m.D_SLOTS, seq, track, result),
+    )
+
+
 @fault("P16")
 def foreign_boot_accepted(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
     judge = Decisions.judge

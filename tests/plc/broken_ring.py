@@ -10,6 +10,7 @@ from controller.core import events
 from controller.core.units import U32_MAX, u32_sum
 from controller.core.vocabulary import DefaultCause, PlcStateBit
 from plc import register_map as m
+from plc.conformance.wire import WriteWay
 from plc.record_codec import crc16_modbus, u32_at, u32_words, words_bytes
 from sim import plc_ring
 from sim.plc_host import Host
@@ -35,7 +36,22 @@ def another_layout(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
 
 @fault("P2")
 def takes_writes_everywhere(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
-    target.takes_any_write = True
+    target.takes = set(WriteWay)
+
+
+@fault("P2")
+def takes_single_registers_everywhere(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    target.takes = {WriteWay.ONE}
+
+
+@fault("P2")
+def takes_masked_writes_everywhere(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    target.takes = {WriteWay.MASKED}
+
+
+@fault("P2")
+def takes_a_write_across_the_end_of_c(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    target.takes_across_the_end_of_c = True
 
 
 @fault("P3")
@@ -115,6 +131,11 @@ def gates_free_at_start(patch: pytest.MonkeyPatch, target: VirtualTarget) -> Non
         self.gates_locked = False
 
     patch.setattr(Plant, "begin_scan", unlocked)
+
+
+@fault("P4")
+def c_kept_at_start(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    kept_c_words(patch)
 
 
 def commit_in_order(order: Callable[[list[tuple[int, tuple[int, ...]]]], Any]) -> Plant_:
@@ -316,6 +337,16 @@ def watchdog_too_early(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None
 
 
 @fault("P11")
+def watchdog_a_little_too_early(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    patch.setattr(Host, "_limit_us", 370_000)
+
+
+@fault("P11")
+def watchdog_a_little_too_late(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    patch.setattr(Host, "_limit_us", 520_000)
+
+
+@fault("P11")
 def watchdog_does_not_stop_the_infeed(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
     state_bit_set(patch, PlcStateBit.INFEED_RUNNING, lambda plc: plc.host.tripped)
 
@@ -345,3 +376,14 @@ def watchdog_defaults_undecided_parcels_too(
 @fault("P12")
 def belt_ignores_its_permit(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
     patch.setattr(Host, "belt_permit", property(lambda self: True, lambda self, value: None))
+
+
+@fault("P12")
+def watchdog_stops_the_belt(patch: pytest.MonkeyPatch, target: VirtualTarget) -> None:
+    trip = Host._trip
+
+    def hard(self: Host) -> None:
+        trip(self)
+        self.belt_permit = False
+
+    patch.setattr(Host, "_trip", hard)

@@ -24,7 +24,7 @@
 enum { H_HEAD = 4, H_ACK = 8, H_OVER = 10, H_STATE = 11, H_COPY = 12, P = 14, E = 20, C = 100, D = 120,
        T = 320, R = 640, SLOTS = 110, SLOT = 31, ROWS = 16, PARCELS = 48, MAP = 4096, QUEUE = 256 };
 enum { EYES = 3, GATES = 2, LANES = 5, BELT_END = 1800, DECISION = 600, LONGEST = 200, TRAVEL_MS = 300,
-       LEAD = 315, LANE_EYE = 300, WINDOW = 40, SCAN_US = 5000, LIFE_US = 400000 };
+       LEAD = 315, REACH = 15, LANE_EYE = 300, WINDOW = 40, SCAN_US = 5000, LIFE_US = 400000 };
 enum { HOLD = 1, RELEASE = 2 };
 static const int eye_mm[EYES] = { 0, 50, 600 }, gate_mm[GATES] = { 1000, 1400 };
 static const struct { int gate, side; } lanes[LANES + 1] = { {0, 0}, {1, 2}, {1, 3}, {2, 2}, {-1, 0}, {0, 1} };
@@ -33,7 +33,7 @@ static const int lane_for[8] = { 0, 5, 1, 2, 3, 3, 3, 0 };
 typedef struct { uint16_t kind, source; uint32_t id, at; uint64_t us; uint16_t pay[16]; } Record;
 typedef struct { uint32_t id, start, length, seq; int eyes, lane, cause, extra; unsigned dest;
                  int closed, began, held, seen; } Parcel;
-typedef struct { int go, is, stuck, told; uint32_t id; uint64_t since, arrives; int sim; } Gate;
+typedef struct { int go, is, stuck, told; uint32_t id, waits; uint64_t since, off, arrives; int sim; } Gate;
 typedef struct { int on, lane; uint32_t start, length; } Body;
 
 static volatile uint16_t *reg;
@@ -148,6 +148,15 @@ static void commit_records(void) {
     }
 }
 
+static int filled(void) { /* slots that the next records will not get in a row */
+    int free_slots = 0;
+    for (uint32_t seq = next_seq(s.head); free_slots < SLOTS; seq = next_seq(seq), free_slots++) {
+        uint32_t there = s.slot_seq[seq % SLOTS];
+        if (there && steps(there, s.acked) > 0) break;
+    }
+    return SLOTS - free_slots;
+}
+
 /* ---- parcels: P21 to P24 ---- */
 static int32_t leading(const Parcel *p) { return ahead(encoder, p->start); }
 static int32_t trailing(const Parcel *p) { return leading(p) - (int32_t)(p->length ? p->length : LONGEST); }
@@ -163,6 +172,12 @@ static void take_default(Parcel *p, int cause) {
     p->lane = 0; p->closed = 1; p->dest = HOLD;
     if (!p->held) record(9, 0, p->id, encoder, &pay, 1);
     p->held = 1;
+}
+
+/* even one whose gate began, as long as it has not reached it */
+static void disown(Parcel *p, int cause) {
+    if (p->began && p->lane && leading(p) < gate_mm[lanes[p->lane].gate - 1]) p->began = 0;
+    take_default(p, cause);
 }
 
 static Parcel *new_parcel(uint32_t start, int eyes) {
@@ -192,6 +207,7 @@ static void eye_rises(int e, uint32_t at) {
     s.eye_gap[e] = s.eye_ever[e] ? at - s.eye_fell[e] : UINT32_MAX;
     if (!e && p) record32(1, 1, p->id, at, s.eye_gap[0], 0, 0);
     if (e && p) p->eyes = e + 1;
+    if (e == EYES - 1 && p) p->start = at - (uint32_t)eye_mm[e]; /* the gates reckon from here */
     if (e && !p && (p = new_parcel(at - (uint32_t)eye_mm[e], e + 1))) { p->extra = p->closed = 1; p->dest = HOLD; }
     if (e == 1 && p && !p->extra) record32(6, 4, p->id, at, s.next_trigger++, 0, 0);
     s.eye_parcel[e] = p ? (int)(p - s.p) + 1 : 0;
@@ -281,24 +297,29 @@ static void listen_host(void) {
 }
 
 /* ---- decisions: P13 to P21 ---- */
+static int lane_shut(int lane) { /* the cause of a default, 0: it takes parcels */
+    if (!lane || lane_full[lane]) return 3;
+    return lanes[lane].gate > 0 && s.gate[lanes[lane].gate - 1].stuck ? 6 : 0;
+}
+
 static int judge(const uint16_t *w) {
     uint32_t id = (uint32_t)w[4] << 16 | w[5], seq = (uint32_t)w[8] << 16 | w[9];
     unsigned dest = w[6];
     Parcel *p = NULL;
     for (int i = 0; i < PARCELS; i++) if (id && s.p[i].id == id) p = &s.p[i];
+    if (dest < 1 || dest > 7) return 4;
     if (((uint32_t)w[0] << 16 | w[1]) != s.boot_id || !s.session || ((uint32_t)w[2] << 16 | w[3]) != s.session)
         return 9;
     if (!p) return 3;
-    if (dest < 1 || dest > 7) return 4;
     if (p->seq && ahead(seq, p->seq) <= 0) return 8;
-    if (dest == HOLD) {
+    if (dest == HOLD || (lane_for[dest] && !lanes[lane_for[dest]].gate)) {
         if (p->began || p->held) return 2;
         p->lane = 0; p->closed = 1;
     } else {
         int lane = lane_for[dest];
         if (p->began || leading(p) >= decision_point()) return 2;
         if (p->closed || (p->lane && (p->dest != RELEASE || dest == RELEASE))) return 8;
-        if (!lane || lane_full[lane]) { p->lane = 0; p->dest = 0; p->cause = 3; return 7; }
+        if (lane_shut(lane)) { p->lane = 0; p->dest = 0; p->cause = lane_shut(lane); return 7; }
         p->lane = lane;
     }
     p->dest = dest; p->seq = seq;
@@ -327,7 +348,7 @@ static void take_decisions(void) {
         Parcel *p = &s.p[i];
         if (!p->id || p->held) continue;
         if (!p->dest && leading(p) >= decision_point()) take_default(p, p->cause);
-        if (p->lane && lane_full[p->lane]) take_default(p, 3);
+        if (p->lane && lane_shut(p->lane)) take_default(p, lane_shut(p->lane));
     }
 }
 
@@ -350,7 +371,7 @@ static void gate_record(int g, unsigned phase) {
 
 static void order_gate(int g, int side, uint32_t id) {
     if (side == s.gate[g].go) return;
-    s.gate[g].go = side; s.gate[g].id = id; s.gate[g].since = now; s.gate[g].told = 0;
+    s.gate[g].go = side; s.gate[g].id = id; s.gate[g].since = s.gate[g].off = now; s.gate[g].told = 0;
     gate_record(g, 1);
 }
 
@@ -366,7 +387,8 @@ static int rule_gate(int g) { /* true: the belt must wait */
     if (gate->is == gate->go) {
         if (!gate->told) { gate->told = 1; gate_record(g, 2); }
         if (s.reset) gate->stuck = 0;
-    } else if (!gate->stuck && now - gate->since > 2000u * TRAVEL_MS + 200000u) {
+        gate->off = now;
+    } else if (!gate->stuck && now - gate->off > 2000u * TRAVEL_MS + 200000u) {
         gate->stuck = 1; gate_record(g, 3); order_gate(g, 1, 0);
     }
     for (int i = 0; i < PARCELS; i++) {
@@ -374,13 +396,16 @@ static int rule_gate(int g) { /* true: the belt must wait */
         int off_before = q->began && q->lane && lanes[q->lane].gate < g + 1;
         if (q->id && !off_before && trailing(q) < gate_mm[g] && (!p || leading(q) > leading(p))) p = q;
     }
-    if (!p) { order_gate(g, 1, 0); return 0; }
+    if (!p) { order_gate(g, 1, 0); gate->waits = 0; return 0; }
     int32_t distance = gate_mm[g] - leading(p);
+    int waited = gate->waits == p->id; /* it stands before the gate, whatever the encoder says */
+    int late = gate->stuck || now - gate->off > 1000u * LEAD, reach = REACH + (late ? WINDOW : 0);
+    if (distance <= 0 && !waited) return 0;
+    if (gate->stuck && p->lane && lanes[p->lane].gate == g + 1) { if (waited) p->began = 0; disown(p, 6); }
     int side = p->lane && lanes[p->lane].gate == g + 1 ? lanes[p->lane].side : 1;
-    if (distance <= 0) return 0;
     if (side == 1) order_gate(g, 1, 0);
     else if (!p->began) {
-        int cause = gate->stuck ? 6 : distance > LEAD ? -1 : !s.free_gates ? 5 : distance < needs_ms(gate, side) ? 7 : 0;
+        int cause = distance > LEAD ? -1 : !s.free_gates ? 5 : distance < needs_ms(gate, side) ? 7 : 0;
         if (cause > 0) { take_default(p, cause); order_gate(g, 1, 0); }
         else if (cause < 0) { if (gate->go != side || distance > 2 * LEAD) order_gate(g, 1, 0); }
         else {
@@ -389,16 +414,18 @@ static int rule_gate(int g) { /* true: the belt must wait */
             order_gate(g, side, p->id);
         }
     }
-    return distance < 15 && gate->is != (p->began ? side : 1);
+    int waits = (waited || distance < reach) && gate->is != (p->began && p->lane ? side : 1);
+    gate->waits = waits ? p->id : 0;
+    return waits;
 }
 
 /* ---- belt and infeed: P7, P12 ---- */
 static void drive(int waits) {
-    int fill = steps(s.head, s.acked), rows = 0, stuck = 0, cause = 0;
+    int fill = filled(), rows = 0, stuck = 0, cause = 0;
     for (int i = 0; i < PARCELS; i++) rows += s.p[i].id != 0;
     for (int g = 0; g < GATES; g++) stuck |= s.gate[g].stuck;
     s.ring_full = SLOTS - fill <= 16 || (s.ring_full && fill > SLOTS / 2);
-    cause = waits ? 6 : s.ring_full ? 5 : !(s.permits & 2) ? 2 : 0;
+    cause = waits ? stuck ? 8 : 6 : s.ring_full ? 5 : !(s.permits & 2) ? 2 : 0;
     s.belt = !cause;
     s.infeed = s.belt && s.session && s.permits & 1 && fill < SLOTS / 2 && rows < PARCELS - 4 && !stuck
         && s.free_gates && !lane_full[lane_for[RELEASE]];
@@ -457,6 +484,12 @@ static void simulate(uint64_t passed_us) {
     }
 }
 
+static void fill_lane(int lane, int full) {
+    uint16_t pay[3] = { (uint16_t)full, 0, full ? 0 : 48 };
+    if (lane_full[lane] != full) record(14, (unsigned)lane, 0, encoder, pay, 3);
+    lane_full[lane] = full;
+}
+
 static int test_orders(void) { /* true: start anew */
     if (reg[C + 9] != s.test_number) {
         uint32_t argument = get32(C + 10);
@@ -467,12 +500,12 @@ static int test_orders(void) { /* true: start anew */
             break;
         case 2: s.burst = argument; s.burst_no = 0; break;
         case 3: s.slow_us = (uint64_t)argument * 1000u; break;
-        case 4: if ((argument & 0xffff) <= LANES) lane_full[argument & 0xffff] = argument >> 16 == 1; break;
+        case 4: if ((argument & 0xffff) <= LANES) fill_lane((int)(argument & 0xffff), argument >> 16 == 1); break;
         case 5: return 1;
         default: break;
         }
     }
-    for (int i = 0; i < 40 && s.burst; i++, s.burst--) record32(6, 0, 0, encoder, ++s.burst_no, 0, 0);
+    for (int i = 0; i < 16 && s.burst; i++, s.burst--) record32(6, 0, 0, encoder, ++s.burst_no, 0, 0);
     return 0;
 }
 
@@ -490,7 +523,7 @@ static void *scan(void *unused) {
         take_decisions();
         check_gaps();
         int waits = 0;
-        for (int g = 0; g < GATES; g++) waits |= rule_gate(g);
+        for (int g = 0; g < GATES; g++) waits |= rule_gate(g) | (!s.free_gates && (s.gate[g].is != 1 || s.gate[g].go != 1));
         drive(waits);
         commit_records();
         show();

@@ -8,10 +8,14 @@ from random import Random
 import pytest
 
 from controller.clock import SystemClock
+from controller.core.commands import SendDecision
+from controller.core.vocabulary import DecisionResult
+from plc.conformance.duties import NotRun
 from plc.conformance.opcua import opcua_target
-from plc.conformance.suite import CHECKS, Outcome, Result, run_suite
+from plc.conformance.suite import CHECKS, Outcome, Result, passed, run_suite
 from plc.conformance.wire import WireLost
 from plc.opcua_settings import OpcuaSettings
+from plc.record_codec import encode_decision
 from sim.conformance_target import serve
 from sim.opcua_server import OpcuaPlcServer
 from sim.plc_test_mode import TestModePlc
@@ -54,12 +58,21 @@ async def test_the_soft_plc_passes_what_is_quick(has_method: bool) -> None:
     assert len(outcomes) == len(QUICK)
 
 
-async def test_a_plc_with_the_method_only_is_not_asked_about_rows() -> None:
+async def test_a_plc_with_the_method_only_need_not_have_rows() -> None:
+    about_rows = ("bad CRC", "wrong layout", "misplaced row", "zero is empty")
     async with soft_plc(has_rows=False) as url:
-        outcomes = await tried(url, "bad CRC", "zero is empty", "foreign boot id", "one answer")
-    assert {o.name: o.result for o in outcomes} == {
-        "foreign boot id": Result.PASSED,
-        "one answer": Result.PASSED,
+        outcomes = await tried(url, *about_rows, "foreign boot id", "one answer")
+        async with opcua_target(OpcuaSettings(url), SystemClock()) as wire:
+            no_destination = encode_decision(SendDecision(9, 1, 2, 3, 0, 0))  # type: ignore[arg-type]
+            assert await wire.submit(no_destination) == DecisionResult.BAD_CRC
+            with pytest.raises(NotRun, match="the PLC has no rows of D"):
+                await wire.submit([*no_destination[:-1], 0])
+    results = {o.name: o.result for o in outcomes}
+    not_run = dict.fromkeys(about_rows, Result.NOT_RUN)
+    assert results == not_run | dict.fromkeys(("foreign boot id", "one answer"), Result.PASSED)
+    assert passed(outcomes)
+    assert {o.sentence for o in outcomes if o.result is Result.NOT_RUN} == {
+        "does not apply: the PLC takes decisions by method only and has no rows of D."
     }
 
 

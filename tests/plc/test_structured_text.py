@@ -24,15 +24,15 @@ class PrintedPlc(VirtualTarget):
     def __init__(self, source: str = SOURCE) -> None:
         super().__init__()
         program = Program(source)
-        self._variables, self._main = program.variables, program.call("Main")
-        self._variables["testKey"] = True
-        self.image = self._variables["reg"].items
+        self.variables, self._main = program.variables, program.call("Main")
+        self.variables["testKey"] = True
+        self.image = self.variables["reg"].items
 
     def _pass(self, us: int) -> None:
         self.now_us += us
         while self._scanned_us + SCAN_US <= self.now_us:
             self._scanned_us += SCAN_US
-            self._variables["nowUs"] = self._scanned_us
+            self.variables["nowUs"] = self._scanned_us
             self._main()
 
 
@@ -53,6 +53,12 @@ def test_the_printed_program_passes_every_check() -> None:
         ("OR session = 0 OR Row32(2) <> session", "", "foreign session", "P16"),
         ("TakeDefault(next, 2);", "", "gap", "P24"),
         ("ELSIF gatesLocked THEN", "ELSIF FALSE THEN", "gates locked", "P4"),
+        ("Row32(0) <> bootId OR", "", "foreign boot", "P16"),
+        ("distance > lead THEN", "distance > lead + 80 THEN", "gate timing", "P25"),
+        ("AND seq MOD 16 = INT_TO_UDINT(n)", "", "misplaced row", "P15"),
+        ("IF LaneShut(p[n].lane) <> 0", "IF FALSE", "full lane ends", "P20"),
+        ("TakeDefault(n, p[n].cause)", "TakeDefault(n, 1)", "lane full", "P23"),
+        ("infeedPermit := FALSE;", "beltPermit := FALSE;", "permits without", "P12"),
     ],
 )
 def test_a_slip_in_copying_it_is_named(printed: str, instead: str, name: str, duty: str) -> None:

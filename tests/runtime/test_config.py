@@ -91,8 +91,8 @@ MISTAKES = [
     ("port = 15020", 'port = "15020"', "plc.port: expected a whole number, got a text in quotes."),
     ("port = 15020", "port = 70000", "plc.port: expected a whole number <= 65535."),
     ("device_id = 1", "device_id = true", "plc.device_id: expected a whole number, got true or false."),
-    ('protocol = "modbus"', 'protocol = "profinet"', "plc.protocol: invalid enum value 'profinet'; valid values are"
-     " 'modbus' and 'opcua'."),
+    ('protocol = "modbus"', 'protocol = "profinet"', "plc.protocol: invalid enum value 'profinet';"
+     " valid values are 'modbus' and 'opcua'."),
     ('protocol = "modbus"', 'protocol = "opcua"', "plc lacks the key 'opcua_certificate', which encrypted"
      " OPC UA needs"),
     ("release = 1", 'release = "1"', "lanes.release: expected a lane's number."),
