@@ -70,6 +70,7 @@ class VirtualReader:
         self._earlier_passes = earlier_passes
         self._wanted: frozenset[str] = frozenset()
         self._remembered: dict[str, ListFacts] = {}
+        self._free_ns = 0
         self.dead = False
         store.on_change = self._changed
 
@@ -79,7 +80,9 @@ class VirtualReader:
         if self._store.slow_ns:
             self._store.on_fault()
             wait_ns += self._rng.randrange(self._store.slow_ns)
-        self._agenda.after(wait_ns, lambda: self._answer(request))
+        # one thread: no answer overtakes another
+        self._free_ns = max(self._free_ns, self._agenda.now_ns + wait_ns)
+        self._agenda.at(self._free_ns, lambda: self._answer(request))
 
     def watch(self, list_keys: frozenset[str]) -> None:
         """As ListReader."""
@@ -99,7 +102,12 @@ class VirtualReader:
             return
         named = (store.of_waybill(code) for code in request.codes)
         found = {facts.list_key: facts for facts in named if facts is not None}
-        self._remembered.update(found)
+        for each in found.values():
+            known = self._remembered.get(each.list_key)
+            self._remembered[each.list_key] = each
+            if known is not None and known != each:
+                # as StoreReader: another parcel may rest on what it said before
+                self._deliver(ListChanged(store.store_seq, self._with_passes(each)))
         self._deliver(
             ListsAnswered(
                 request.pass_no,
