@@ -106,13 +106,21 @@ class LineProcess:
         await self._socket.open()
         try:
             async with asyncio.TaskGroup() as tasks:
-                link = tasks.create_task(self.link.run(self._dispatch))
-                pages = tasks.create_task(self._show_pages())
-                house = tasks.create_task(self._keep_house())
+                work = {
+                    "PLC link": tasks.create_task(self.link.run(self._dispatch)),
+                    "pages": tasks.create_task(self._show_pages()),
+                    "housekeeping": tasks.create_task(self._keep_house()),
+                }
+                stopping = tasks.create_task(stop.wait())
                 notify.ready(f"session {self._session}{self._rules_differ()}")
-                await stop.wait()
-                for task in (link, pages, house):
+                running = [stopping, *work.values()]
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in running:
                     task.cancel()
+                if not stop.is_set():
+                    # a task that was cancelled by mistake would otherwise be missed by nobody
+                    ended = [name for name, task in work.items() if task.done()]
+                    raise RuntimeError(f"{' and '.join(ended)} ended by itself")
         finally:
             await self._socket.close()
             self._lists.close()

@@ -3,6 +3,8 @@
 import argparse
 import asyncio
 import json
+import os
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +37,7 @@ def add_plc(kinds: "argparse._SubParsersAction[argparse.ArgumentParser]") -> Non
 
 
 def _run(options: argparse.Namespace) -> int:
-    from controller.priority import Priority, apply
+    from controller.priority import FIFO_PRIORITY
     from controller.supervisor import SupervisorError
     from sim.machine import load_now, machine
     from sim.outages.run import WIRES, outages
@@ -46,7 +48,9 @@ def _run(options: argparse.Namespace) -> int:
     wires = WIRES if options.wire == "both" else (options.wire,)
     cases = [case for case in Case if options.case is None or case.value in options.case]
     # this process is the cable between the two; a cable does not wait for its turn
-    apply(0, Priority(nice=-10))
+    with suppress(OSError):
+        first = os.sched_param(FIFO_PRIORITY)
+        os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, first)
     load_before = load_now()
     rows: list[Row] = []
     failed: list[str] = []

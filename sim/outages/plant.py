@@ -65,6 +65,7 @@ class Teller:
         self._state = (-1, -1, -1)
         self._inducted = 0
         self._sides: set[int] = set()
+        self._late = False
 
     def scanned(self, outputs: PlcOutputs) -> bool:
         """The scan's writes are visible. True: go on."""
@@ -72,6 +73,7 @@ class Teller:
             self._booted = True
             self._say(What.BOOT, self._plc.boot_id)
             notify.ready("the PLC listens")
+        self._lateness()
         for parcel in self._world.inducted[self._inducted :]:
             self._say(What.INDUCTED, parcel.number)
         self._inducted = len(self._world.inducted)
@@ -88,6 +90,13 @@ class Teller:
             self._state = state
             self._say(What.STATE, *state)
         return True
+
+    def _lateness(self) -> None:
+        """Each time the plant itself falls behind: then it was not the host that was silent."""
+        behind_ns = self._clock.monotonic_ns() - self._plc_ns
+        if behind_ns > HUNG_NS and not self._late:
+            self._say(What.LATE, behind_ns // NS_PER_MS)
+        self._late = behind_ns > HUNG_NS
 
     def _gates(self, outputs: PlcOutputs) -> None:
         """What the gates are ordered, whatever any record says of it."""
@@ -113,8 +122,11 @@ class Teller:
         self._say(What.GATE, gate, self._plc.plant.moved_since_boot_mm)
 
     def _say(self, what: What, *values: int) -> None:
-        plc_ns = self._epoch_ns + self._world.belt.now_us * NS_PER_US
-        self._truth.say(what, self._clock.monotonic_ns(), plc_ns, *values)
+        self._truth.say(what, self._clock.monotonic_ns(), self._plc_ns, *values)
+
+    @property
+    def _plc_ns(self) -> int:
+        return self._epoch_ns + self._world.belt.now_us * NS_PER_US
 
 
 async def _run(config: LineConfig, options: argparse.Namespace) -> None:

@@ -24,6 +24,7 @@ class What(Enum):
     INDUCTED = "inducted"  # number of the true parcel
     TRIGGER = "trigger"  # trigger number, encoder counts, number of the true parcel
     ACCEPTED = "accepted"  # tracking id: a release was accepted
+    LATE = "late"  # ms: the scan was not the PLC's fault but its machine's
     GATE = "gate"  # gate, belt moved since the boot in mm: it was sent to a side that is not hold
 
 

@@ -47,7 +47,8 @@ async def _trials(
 
 def _said(trial: Trial) -> str:
     times = (("safe", trial.safe_ns), ("back", trial.back_ns), ("release", trial.release_ns))
-    return ", ".join(f"{name} {_ms(value)}" for name, value in times)
+    said = ", ".join(f"{name} {_ms(value)}" for name, value in times)
+    return f"{said} (disturbed)" if trial.disturbed else said
 
 
 def _ms(value_ns: int | None) -> str:

@@ -11,7 +11,7 @@ import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
 
@@ -64,7 +64,8 @@ class Trial:
     """Times in ns after the fault (`safe_ns`) and after its end (`back_ns`, `release_ns`); None: never.
 
     `leases` were open at the fault. `late_gates` and `releases` are what must not happen: gates that
-    began too late, releases accepted after it was safe and before the line was back.
+    began too late, releases accepted after it was safe and before the line was back. `disturbed`: the
+    machine kept PLC or cable from their turn meanwhile; that is told and excuses nothing.
     """
 
     case: Case
@@ -75,6 +76,7 @@ class Trial:
     leases: int
     late_gates: int
     releases: int
+    disturbed: bool = False
 
 
 async def run_trial(stage: Stage, case: Case, number: int, rng: Random) -> Trial:
@@ -93,7 +95,8 @@ async def run_trial(stage: Stage, case: Case, number: int, rng: Random) -> Trial
 
     with suppress(TimeoutError):
         await truth.until(lambda: trial().release_ns is not None, BACK_LIMIT_S)
-    return trial()
+    cable_late = any(at_ns > outage.fault_ns for at_ns in stage.late_ns)
+    return replace(trial(), disturbed=cable_late or _plant_late(truth.words[start:], outage))
 
 
 async def _lease(stage: Stage, rng: Random) -> None:
@@ -211,6 +214,13 @@ def _back(since: Sequence[Word], found: Word, outage: Outage) -> Word | None:
 def _time(word: Word, outage: Outage) -> int:
     """As a bystander sees it. A PLC that was frozen counts in its own time, which it catches up on."""
     return word.plc_ns if outage.case is Case.PLC_STOP else word.at_ns
+
+
+def _plant_late(words: Sequence[Word], outage: Outage) -> bool:
+    """The PLC fell behind, other than by our own SIGSTOP."""
+    stopped = outage.case is Case.PLC_STOP
+    since_ns = outage.over_ns if stopped else outage.fault_ns
+    return any(w.what is What.LATE and w.plc_ns > since_ns for w in words)
 
 
 def _opens(word: Word) -> bool:

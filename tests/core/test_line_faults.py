@@ -266,6 +266,18 @@ def test_a_second_picture_of_one_trigger_takes_the_lease_back() -> None:
     assert (revoked.revision, revoked.reasons) == (1, (Reason.ASSOCIATION_UNPROVEN,))
 
 
+@pytest.mark.parametrize("leased", [False, True])
+def test_another_label_that_is_told_late_takes_the_release_back(leased: bool) -> None:
+    """Read in its place on the belt, but told only after the look-up that the verdict rests on."""
+    line = Line()
+    if leased:
+        line.lease(100, 1)
+    else:
+        assert line.until_verdict(100, 1).destination is Destination.RELEASE
+    told = line.record(2_900, e.CodeRead, 1, 1, 2, 0, 1, 0, "X1", counts=450)
+    assert held_for(told) == (Reason.AMBIGUOUS,)
+
+
 def test_counters_and_encoder_wrap() -> None:
     line = Line(start_counts=(1 << 32) - 500, ring_seq=(1 << 32) - 4)
     line.lease(100, 1)

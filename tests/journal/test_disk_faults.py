@@ -156,6 +156,23 @@ def test_a_disk_error_is_never_acknowledged_and_reopen_finds_out(
     assert_whole(tmp_path, line.seq)
 
 
+def test_a_sync_that_failed_is_not_tried_again_before_anyone_came(
+    tmp_path: Path, disk: FaultyDisk
+) -> None:
+    """After a failed sync a second one may say well and mean nothing: the pages may be gone."""
+    heard = Heard()
+    committer = Committer(tmp_path, GENESIS, heard.on_durable, heard.on_failed, NAME)
+    committer.commit((Group((Draft(1, 0, 1, b"header"),), opens_day=DAY),))
+    disk.fail_syncs = 1
+    committer.commit((Group((Draft(2, 0, 1, b"lease"),)),))
+    assert committer.stuck
+    assert (heard.durable_seqs, len(heard.failures)) == ([1], 1)
+    committer.reopen()
+    assert not committer.stuck
+    assert heard.durable_seqs == [1, 2]
+    committer.close()
+
+
 @pytest.mark.parametrize("good_syncs", range(6))
 def test_a_failure_at_the_change_of_day_is_made_good(
     tmp_path: Path, disk: FaultyDisk, good_syncs: int

@@ -1,4 +1,4 @@
-"""Bugs in the life of one parcel: lease, durability, identity, picture, weight."""
+"""Bugs in the life of one parcel: states, identity, picture, weight."""
 
 from tests.mutants.planted import Mutant
 
@@ -9,38 +9,8 @@ LINKS = "controller/core/links.py"
 VERDICT = "controller/core/verdict.py"
 MATCHING = "controller/core/matching.py"
 IDENTITY = "controller/core/identity.py"
-DISPATCH = "controller/runtime/dispatch.py"
 
-PARCEL_BUGS: tuple[Mutant, ...] = (
-    # --- lease, durability, revocation -----------------------------------------------------------
-    Mutant(
-        "slow disk",
-        DISPATCH,
-        "                self._verdicts.append((journal_seq, command.pass_no))",
-        "                self._verdicts.append((0, command.pass_no))",
-        "a release goes before its record is on the disk",
-    ),
-    Mutant(
-        "slow disk",
-        DECIDING,
-        "    ParcelState.DECIDING,\n    ParcelState.COMMITTING,\n    ParcelState.UNSENT,\n)",
-        "    ParcelState.DECIDING,\n    ParcelState.UNSENT,\n)",
-        "a release waits for the disk past its deadline and is sent late",
-    ),
-    Mutant(
-        "PLC link lost",
-        DECIDING,
-        "if turn.state.plc_up and not late and turn.step(parcel, Step.SEND):",
-        "if not late and turn.step(parcel, Step.SEND):",
-        "a release is given to a dead link and believed to be under way",
-    ),
-    Mutant(
-        "slow PLC answers",
-        DECIDING,
-        "if turn.state.plc_up and not late and turn.step(parcel, Step.SEND):",
-        "if turn.state.plc_up and turn.step(parcel, Step.SEND):",
-        "a late release is sent",
-    ),
+STATE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "control process killed",
         PARCEL,
@@ -49,20 +19,29 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "after a restart a release can be repeated",
     ),
     Mutant(
-        "late bad news",
+        "control process killed",
         LINKS,
-        "            revoke(turn, parcel, *reasons)\n\n\ndef verdict_durable",
-        "            pass\n\n\ndef verdict_durable",
-        "customs' late inspection order does not stop the parcel",
+        "        turn.raise_alarm(AlarmKind.HOST_RESTARTED)\n        unprove(turn)\n",
+        "        turn.raise_alarm(AlarmKind.HOST_RESTARTED)\n",
+        "after a restart pictures are believed to be in step",
     ),
     Mutant(
-        "late bad news",
+        "bad news after the verdict",
         PARCEL,
         "    _S.HELD: {Step.END: _S.GONE},",
         "    _S.HELD: {Step.SEND: _S.SENT, Step.END: _S.GONE},",
         "a held parcel can be released",
     ),
-    # --- identity ----------------------------------------------------------------------------------
+    Mutant(
+        "bad news after the verdict",
+        DECIDING,
+        "    if sent or turn.state.plc_up:\n",
+        "    if turn.state.plc_up and not sent:\n",
+        "a release that is in the PLC is revoked on paper only",
+    ),
+)
+
+IDENTITY_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "lost scan / no-read",
         VERDICT,
@@ -71,25 +50,46 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "an unread parcel has no reason to be held",
     ),
     Mutant(
-        "two codes on one parcel",
+        "two barcodes on one parcel",
         VERDICT,
         "        elif found > 1:\n            reasons.add(Reason.AMBIGUOUS)",
         "        elif found > 2:\n            reasons.add(Reason.AMBIGUOUS)",
         "two labels pass as one",
     ),
     Mutant(
-        "list missing",
+        "two barcodes on one parcel",
+        VERDICT,
+        "    elif not codes_are_whole(parcel.code_parts):",
+        "    elif False:",
+        "a second label that was half read does not count",
+    ),
+    Mutant(
+        "two barcodes on one parcel",
+        READINGS,
+        "    hold_at_once(turn, parcel, Reason.AMBIGUOUS)",
+        "    pass",
+        "another label that is read after the verdict changes nothing",
+    ),
+    Mutant(
+        "list missing / late / amended after the verdict",
         VERDICT,
         "            reasons.add(Reason.NOT_DECLARED)",
         "            pass",
         "an undeclared parcel is released",
     ),
     Mutant(
-        "list missing",
+        "list missing / late / amended after the verdict",
         VERDICT,
         "        if parcel.lists_result is LookUpResult.UNAVAILABLE or not parcel.flags:",
         "        if parcel.lists_result is None and not parcel.flags:",
         "no answer of the store counts as an answer",
+    ),
+    Mutant(
+        "list missing / late / amended after the verdict",
+        LINKS,
+        "        parcel.lists = event.lists\n        parcel.lists_result",
+        "        parcel.lists_result",
+        "the verdict rests on the first look-up, not on what is durable now",
     ),
     Mutant(
         "duplicate waybill",
@@ -97,6 +97,27 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "        if other.end is PassEnd.RELEASED:\n            return True",
         "        if other.end is PassEnd.RELEASED:\n            return False",
         "a copied label is released twice",
+    ),
+    Mutant(
+        "duplicate waybill",
+        READINGS,
+        "            parcel.flag(Reason.DUPLICATE)\n            other.flag(Reason.DUPLICATE)",
+        "            parcel.flag(Reason.DUPLICATE)",
+        "the first of two parcels with one label is released",
+    ),
+    Mutant(
+        "duplicate waybill",
+        READINGS,
+        "            parcel.flag(Reason.DUPLICATE)\n            other.flag(Reason.DUPLICATE)",
+        "            other.flag(Reason.DUPLICATE)",
+        "the second of two parcels with one label is released when the first has left",
+    ),
+    Mutant(
+        "duplicate waybill",
+        DECIDING,
+        "    if len(parcel.lists) == 1 and _has_twin(turn, parcel):",
+        "    if False:",
+        "two labels of one list on the belt are both released",
     ),
     Mutant(
         "out-of-order / late scan",
@@ -112,13 +133,22 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "        if sorted(known) != list(range(part_count)):",
         "two readings of one code that contradict each other make a code",
     ),
-    # --- picture -----------------------------------------------------------------------------------
+)
+
+PICTURE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "neighbour's frame",
         READINGS,
         "        abs(mm_from_counts(apart, per_m)) <= PICTURE_PLACE_TOLERANCE_MM\n        and outline_fits",
         "        outline_fits",
         "a picture taken elsewhere on the belt is joined by number alone",
+    ),
+    Mutant(
+        "neighbour's frame",
+        READINGS,
+        "        and outline_fits\n",
+        "",
+        "a picture whose outline is another parcel's is joined",
     ),
     Mutant(
         "stale frame",
@@ -128,28 +158,56 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "any picture fits any parcel",
     ),
     Mutant(
-        "half frame, black",
+        "duplicate event",
+        READINGS,
+        "        _link_broken(turn, picture.source)  # one trigger, two pictures\n        return\n",
+        "        pass\n",
+        "a second picture of one trigger takes the place of the first",
+    ),
+    Mutant(
+        "half frame, black, saturated",
         MATCHING,
-        "    if not picture.usable or rows.result is not _AGREE:",
+        "    if not _is_of_a_parcel(picture) or rows.result is not _AGREE:",
         "    if rows.result is not _AGREE:",
         "an unusable picture proves a parcel clean",
     ),
     Mutant(
-        "rows missing",
+        "half frame, black, saturated",
         MATCHING,
-        "    if not picture.usable or rows.result is not _AGREE:",
-        "    if not picture.usable:",
+        "    if not _is_of_a_parcel(picture) or rows.result is not _AGREE:",
+        "    if not _is_of_a_parcel(picture):",
         "a picture with holes proves a parcel clean",
     ),
     Mutant(
-        "vision worker crash",
+        "half frame, black, saturated",
+        MATCHING,
+        "    return picture.usable and picture.outline_count >= 1 and min(measured) >= 0",
+        "    return picture.usable",
+        "a picture of nothing proves a parcel clean",
+    ),
+    Mutant(
+        "half frame, black, saturated",
+        MATCHING,
+        "    findings = [(rows, None), _unless_agreed(opaque, Reason.OPAQUE)]",
+        "    findings = [(rows, None), (opaque, None)]",
+        "what the rays do not pass through is taken for seen",
+    ),
+    Mutant(
+        "half frame, black, saturated",
+        READINGS,
+        "        and scanned_mm >= parcel_length_mm(parcel, settings)\n",
+        "",
+        "a scan shorter than its parcel is a picture of it",
+    ),
+    Mutant(
+        "vision worker crash / hang / OOM",
         MATCHING,
         "        return ((None, Reason.NO_PICTURE),)",
         "        return ()",
         "without a picture a parcel is released",
     ),
     Mutant(
-        "vision worker restart",
+        "vision worker crash / hang / OOM",
         LINKS,
         "    if source.ever_up and turn.state.tally.inducted:\n        unprove(turn)",
         "    pass",
@@ -162,40 +220,65 @@ PARCEL_BUGS: tuple[Mutant, ...] = (
         "        findings.append((metal, None))",
         "metal is shown and not held",
     ),
-    # --- weight and size -----------------------------------------------------------------------------
+)
+
+WEIGHT_BUGS: tuple[Mutant, ...] = (
     Mutant(
-        "missing weight",
+        "missing / zero / negative / stuck weight",
         MATCHING,
         "        return _not_measurable(CheckKind.WEIGHT, expected=declared_mg), Reason.NO_WEIGHT",
         "        return _not_measurable(CheckKind.WEIGHT, expected=declared_mg), None",
         "an unweighed parcel is released",
     ),
     Mutant(
-        "stuck weight",
+        "missing / zero / negative / stuck weight",
         READINGS,
         "            and not standing\n",
         "",
         "a scale that stands still weighs every parcel",
     ),
     Mutant(
-        "zero drift",
+        "missing / zero / negative / stuck weight",
         READINGS,
         "            and abs(record.zero_mg) <= zero_limit_mg\n",
         "",
         "a scale that does not return to zero is believed",
     ),
     Mutant(
-        "weight off",
+        "missing / zero / negative / stuck weight",
+        READINGS,
+        "            and record.weight_mg > 0\n",
+        "",
+        "nothing on the scale is a weight",
+    ),
+    Mutant(
+        "missing / zero / negative / stuck weight",
+        READINGS,
+        "        parcel.weight_valid = False  # two readings for one pass: which one is it?",
+        "        pass",
+        "of two weights of one parcel the first counts",
+    ),
+    Mutant(
+        "weight against the list",
         MATCHING,
         "    return max(rules.weight_tolerance_mg, declared_mg * rules.weight_tolerance_permille // 1000)",
         "    return max(rules.weight_tolerance_mg, declared_mg * rules.weight_tolerance_permille // 100)",
         "the tolerance is ten times as wide",
     ),
     Mutant(
-        "touching",
+        "two parcels touching",
         MATCHING,
         "    single = outlines <= 1 and not too_long",
         "    single = outlines <= 2 and not too_long",
         "two parcels pass as one",
     ),
+    Mutant(
+        "two parcels touching",
+        MATCHING,
+        "    single = outlines <= 1 and not too_long",
+        "    single = outlines <= 1",
+        "two parcels seen as one outline pass as one",
+    ),
 )
+
+PARCEL_BUGS: tuple[Mutant, ...] = (*STATE_BUGS, *IDENTITY_BUGS, *PICTURE_BUGS, *WEIGHT_BUGS)

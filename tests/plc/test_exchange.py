@@ -5,7 +5,7 @@ import pytest
 from controller.core import events
 from controller.core.commands import SendDecision
 from controller.core.units import U32_MAX
-from controller.core.vocabulary import DecisionResult, Destination, LinkFault
+from controller.core.vocabulary import DecisionResult, Destination, LinkFault, PlcStateBit
 from plc import register_map as m
 from plc.exchange import HEADER_AND_ECHO_RUN, HEADER_RUN, Exchange
 from plc.header import ExchangeFault
@@ -25,6 +25,8 @@ def test_a_session_without_a_low_word_is_refused(session: int) -> None:
     ("address", "word", "fault"),
     [
         (m.H_MAGIC, 0, LinkFault.NOT_OUR_MAP),
+        (m.H_MAGIC, m.MAGIC + 1, LinkFault.NOT_OUR_MAP),
+        (m.H_STATE_BITS, PlcStateBit.TEST_MODE, LinkFault.NOT_OUR_MAP),
         (m.H_MAGIC, 0xC1A5, LinkFault.WORD_ORDER),
         (m.H_SLOTS, 64, LinkFault.NOT_OUR_MAP),
         (m.H_SLOT_REGISTERS, 30, LinkFault.NOT_OUR_MAP),

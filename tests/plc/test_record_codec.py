@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from controller import wire
 from controller.core import events
 from controller.core.commands import SendDecision
+from controller.core.vocabulary import Destination
 from plc import register_map as m
 from plc.record_codec import (
     RecordFault,
@@ -151,6 +152,23 @@ def test_any_flipped_bit_of_a_decision_is_refused(decision: SendDecision) -> Non
 
 def test_a_zeroed_row_is_no_decision() -> None:
     assert decode_decision([0] * m.D_SLOT_REGISTERS) is None
+
+
+@pytest.mark.parametrize(
+    ("at", "wrong"),
+    [
+        (m.D_LAYOUT, [m.LAYOUT_VERSION + 1]),
+        (m.D_LAYOUT, [0]),
+        (m.D_DECISION_SEQ, [0, 0]),
+        (m.D_DESTINATION, [0xFFFF]),
+    ],
+)
+def test_a_row_of_another_map_is_refused_though_its_crc_fits(at: int, wrong: list[int]) -> None:
+    words = encode_decision(SendDecision(9, 1, 2, 3, Destination.RELEASE, 0))
+    assert decode_decision(words) is not None
+    words[at : at + len(wrong)] = wrong
+    words[m.D_CRC] = crc16_modbus(words_bytes(words[: m.D_CRC]))
+    assert decode_decision(words) is None
 
 
 @given(ECHOES)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from controller.core import events
 from controller.core.vocabulary import DecisionResult, DefaultCause, Destination
 from plc import register_map as m
+from plc.record_codec import crc16_modbus, words_bytes
 from sim.world import WorldSettings
 from tests.sim.plc_rig import LINE, Rig, parcel, parcels
 
@@ -98,6 +99,12 @@ def test_wrong_layout_and_wrong_slot_are_bad_rows() -> None:
     rig.host.waiting.append(((slot + 1) % m.D_SLOTS, words))
     rig.run_ms(50)
     assert set(rig.echoes.values()) == {R.BAD_CRC}
+    other = rig.decide(1)
+    slot, words = rig.host.waiting.pop()
+    words[m.D_LAYOUT] += 1
+    words[m.D_CRC] = crc16_modbus(words_bytes(words[: m.D_CRC]))
+    rig.host.waiting.append((slot, words))
+    assert rig.answer(other) is R.BAD_CRC
 
 
 @pytest.mark.parametrize(("boot_id", "session"), [(5, None), (None, 5)])

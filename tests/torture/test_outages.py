@@ -14,7 +14,7 @@ from sim.outages.plant import HUNG_NS, HungPort
 from sim.outages.plc_truth import Truth, TruthFile, What, Word
 from sim.outages.stage import Cut
 from sim.outages.table import printed, rows_of, times_of
-from sim.outages.trial import Case, Outage, Trial, measure
+from sim.outages.trial import Case, Outage, Trial, _plant_late, measure
 from sim.plc_server import PlcServer
 
 BELT_END_MM = 6_000
@@ -103,6 +103,18 @@ def test_a_plc_that_was_frozen_counts_in_its_own_time() -> None:
     frozen = (w(What.STATE, 4_001, *SHUT, plc_ms=1_410),)
     trial = judged(*BEFORE, *frozen, *BACK, *RELEASED, outage=an_outage(Case.PLC_STOP))
     assert (ms(trial.safe_ns), ms(trial.back_ns)) == (410, 60)
+
+
+def test_a_plant_that_fell_behind_is_told_and_excuses_nothing() -> None:
+    late = w(What.LATE, 4_500, 130, plc_ms=4_370)
+    caught_up = w(What.LATE, 4_001, 2_900, plc_ms=1_010)
+    for case, told in ((Case.PLC_STOP, False), (Case.CUT, True)):
+        assert _plant_late([caught_up], an_outage(case)) is told
+        assert _plant_late([caught_up, late], an_outage(case))
+    good = judged(*BEFORE, *TRIPPED, *BACK, *RELEASED)
+    never = replace(good, back_ns=None, disturbed=True)
+    (row,) = rows_of("modbus", [good, never])
+    assert (row.disturbed, row.ok) == (1, False)
 
 
 def test_the_p95_of_thirty_is_the_second_longest() -> None:
