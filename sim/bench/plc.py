@@ -33,7 +33,7 @@ from sim.bench.trips import Tap
 from sim.bench.watched import StopWatch, watched_link
 from sim.demo_files import write_lines
 
-SLICES = 5
+SLICES_MAX = 5
 CONNECT_LIMIT_S = 30.0
 ECHO_LIMIT_S = 5.0
 TAP_S = 0.6
@@ -143,7 +143,8 @@ class PlcBench:
         self, directory: Path, seconds: float, seed: int, tell: Callable[[str], None]
     ) -> None:
         self._directory = directory
-        self._slice_s = seconds / SLICES
+        self._slices = max(1, min(SLICES_MAX, int(seconds)))
+        self._slice_s = seconds / self._slices
         self._rng = Random(f"bench plc {seed}")
         self._tell = tell
         self._clock = SystemClock()
@@ -157,9 +158,9 @@ class PlcBench:
             settle_garbage()
             for wire in wires:
                 await self._count_bytes(wire)
-            for number in range(SLICES):
+            for number in range(self._slices):
                 for wire in wires:
-                    self._tell(f"{number + 1} of {SLICES}: {wire.name}")
+                    self._tell(f"{number + 1} of {self._slices}: {wire.name}")
                     await self._links_turn(wire)
                     await self._floors_turn(wire, echo)
             return wires

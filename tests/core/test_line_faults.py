@@ -278,6 +278,13 @@ def test_another_label_that_is_told_late_takes_the_release_back(leased: bool) ->
     assert held_for(told) == (Reason.AMBIGUOUS,)
 
 
+def test_a_release_that_is_durable_too_late_is_not_sent_though_no_timer_rang() -> None:
+    line = Line()
+    line.until_verdict(100, 1)
+    assert sent_in(line.durable(3_660, 1)) == []
+    assert held_for(line.tell(3_661, e.DeadlineReached())) == (Reason.LATE,)
+
+
 def test_counters_and_encoder_wrap() -> None:
     line = Line(start_counts=(1 << 32) - 500, ring_seq=(1 << 32) - 4)
     line.lease(100, 1)

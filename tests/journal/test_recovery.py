@@ -4,6 +4,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from controller.journal.chain import FIRST_START
 from controller.journal.day_file import JournalBusy, journal_files
@@ -117,6 +118,25 @@ def test_damage_between_checkpoint_and_snapshot_uses_an_older_state(tmp_path: Pa
     assert [event for _, event in found.events] == parcel(1) + parcel(2)
     assert len(found.set_aside) == 1
     line.writer.close()
+
+
+def test_a_checkpoint_that_our_key_did_not_sign_vouches_for_nothing(tmp_path: Path) -> None:
+    """Behind a checkpoint of ours only the rest is read at a start; behind any other, everything."""
+    line = Line(tmp_path)
+    line.begin()
+    line.run(range(1, 6))
+    line.snapshot()
+    line.run([6])
+    line.writer.close()
+    (path,) = journal_files(tmp_path)
+    change(path, "UPDATE records SET body = x'80' WHERE journal_seq = 5")
+    assert not recover(tmp_path, PUBLIC).set_aside
+    stranger = Ed25519PrivateKey.generate().public_key()
+    found = recover(tmp_path, dict.fromkeys(PUBLIC, stranger))
+    assert found.start.head.journal_seq == 4
+    assert [aside.why for aside in found.set_aside] == [
+        f"{path.name}: record 5 does not fit the chain"
+    ]
 
 
 def test_a_file_that_is_no_database_falls_back_to_the_one_before(tmp_path: Path) -> None:

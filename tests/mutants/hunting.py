@@ -30,7 +30,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     "plc": (
         *("tests/plc/test_record_codec.py", "tests/plc/test_decision_slots.py"),
         *("tests/plc/test_ring_reader.py", "tests/plc/test_exchange.py"),
-        "tests/plc/test_modbus_link.py",
+        *("tests/plc/test_polled_link.py", "tests/plc/test_modbus_link.py"),
     ),
     "controller": ("tests/runtime", "tests/adversary"),
     "controller/journal": ("tests/journal",),
@@ -130,7 +130,11 @@ def _failing(tree: Path, suite: tuple[str, ...]) -> str:
         )
     except subprocess.TimeoutExpired:
         return f"{suite[0]} (never ended)"
-    failures = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    failures = [
+        line
+        for line in run.stdout.splitlines()
+        if line.startswith(("FAILED tests/", "ERROR tests/"))
+    ]
     if failures:
         return failures[0].split(" - ")[0].split(" ", 1)[1]
     return "" if run.returncode == 0 else f"{suite[0]} (exit {run.returncode})"
