@@ -76,6 +76,12 @@ class Judged:
     decisions: list[Decision] = field(default_factory=list)
 
 
+def _parted(case: Case) -> bool:
+    """Of touching parcels, all but this one were taken away before the first eye saw it."""
+    kind = case.parcels[0].kind
+    return kind is ParcelKind.TOUCHING and not case.touching and FaultKind.BY_HAND in case.faults
+
+
 def judge(truth: RunTruth, words: JournalWords, settings: LineSettings, rules: Rules) -> Judged:
     """Count one line's run."""
     return _Judge(truth, words, settings, rules).judge()
@@ -157,7 +163,7 @@ class _Judge:
             return
         case = self._case(passage, passage.gate_began_ns)
         why = why_wrong(case, last, self._truth.receipts)
-        if why is None and parcel.kind in NEVER_MISSED:
+        if why is None and parcel.kind in NEVER_MISSED and not _parted(case):
             why = f"{parcel.kind.name.lower()} in the release lane"
         if why is not None:
             found.wrong_releases.append((parcel.number, why))

@@ -46,7 +46,16 @@ class PlantTruth:
         body = self._world.bodies.get((note.eye, note.counts), ())
         numbers = tuple(parcel.parcel.number for parcel in body)
         begun = PassTruth(note.boot_id, note.track_id, numbers, inducted_ns=at_ns)
+        if note.eye == self._world.settings.eyes[0].number:
+            self._parted(numbers)
         self._passes[(note.boot_id, note.track_id)] = begun
+
+    def _parted(self, numbers: tuple[int, ...]) -> None:
+        """A follower that the first eye sees by itself touches nothing: its leader was taken away."""
+        for key, before in self._passes.items():
+            if numbers and numbers[0] in before.parcel_numbers[1:]:
+                alone = tuple(each for each in before.parcel_numbers if each not in numbers)
+                self._passes[key] = replace(before, parcel_numbers=alone)
 
     def _decided(self, at_ns: int, note: DecisionNote) -> None:
         key = (note.boot_id, note.track_id)

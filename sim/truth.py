@@ -39,7 +39,9 @@ class FaultKind(IntEnum):
     STANDSTILL = 17  # what was in a sensor when the belt stood was not measured
 
 
-_LINK_REASONS = frozenset({Reason.LINK_LOST, Reason.LATE, Reason.REFUSED_BY_PLC})
+# What comes a moment before the decision point cannot be on the disk by then.
+_TOO_LATE = frozenset({Reason.LATE, Reason.RECORD_NOT_DURABLE})
+_LINK_REASONS = _TOO_LATE | {Reason.LINK_LOST, Reason.REFUSED_BY_PLC}
 _TRACKING_REASONS = frozenset(
     {
         Reason.ASSOCIATION_UNPROVEN,
@@ -60,12 +62,11 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
     | _TRACKING_REASONS
     | {Reason.PLC_RESTARTED, Reason.RECORDS_LOST},
     FaultKind.HOST_RESTART: _LINK_REASONS | _TRACKING_REASONS | {Reason.HOST_RESTARTED},
-    FaultKind.XRAY: frozenset(
-        {Reason.ASSOCIATION_UNPROVEN, Reason.NO_PICTURE, Reason.PICTURE_INCOMPLETE, Reason.LATE}
-    ),
-    FaultKind.LISTS: frozenset({Reason.LISTS_UNAVAILABLE, Reason.LATE}),
-    FaultKind.JOURNAL: frozenset({Reason.RECORD_NOT_DURABLE, Reason.LATE}),
-    FaultKind.BELT: _BELT_REASONS | {Reason.NO_WEIGHT, Reason.NO_PICTURE, Reason.LATE},
+    FaultKind.XRAY: _TOO_LATE
+    | {Reason.ASSOCIATION_UNPROVEN, Reason.NO_PICTURE, Reason.PICTURE_INCOMPLETE},
+    FaultKind.LISTS: _TOO_LATE | {Reason.LISTS_UNAVAILABLE},
+    FaultKind.JOURNAL: _TOO_LATE,
+    FaultKind.BELT: _BELT_REASONS | _TOO_LATE | {Reason.NO_WEIGHT, Reason.NO_PICTURE},
     FaultKind.EMERGENCY_STOP: _BELT_REASONS
     | {Reason.EMERGENCY_STOP, Reason.ZONE_OPENED, Reason.LINE_ABORTED},
     FaultKind.LANE_FULL: _BELT_REASONS | {Reason.LANE_FULL},
@@ -93,7 +94,7 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
         Reason.STATUS_INSPECT,
         Reason.STATUS_NOT_RELEASED,
         Reason.UNDECLARED_METAL,
-        Reason.LATE,
+        *_TOO_LATE,
     },
     FaultKind.BY_HAND: _TRACKING_REASONS
     | _BELT_REASONS
@@ -123,7 +124,7 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
         Reason.LINE_ABORTED,
         Reason.UNKNOWN_PARCEL,
         Reason.LANE_FULL,
-        Reason.LATE,
+        *_TOO_LATE,
     },
     FaultKind.LIST_CONTENT: frozenset(
         {

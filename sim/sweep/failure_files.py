@@ -24,7 +24,8 @@ def write_failure(directory: Path, run: Run) -> Path:
     journal.mkdir(parents=True)
     (place / "plan.json").write_bytes(msgspec.json.format(msgspec.json.encode(run.plan)))
     _write_key(place / "keys")
-    run.scene.host.journal.flush()
+    if run.scene.host.alive:  # a dead process writes nothing more
+        run.scene.host.journal.flush()
     for file in run.scene.disk.files:
         name = f"{file.name}.corrupt-1" if file.set_aside else file.name
         DayFile.create(journal / name, file.records, file.notes).close()

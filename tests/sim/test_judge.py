@@ -226,6 +226,23 @@ def test_every_kind_of_lie_in_the_release_lane_is_a_wrong_release(
     assert all(why in case[1] for case in wrong)
 
 
+@pytest.mark.parametrize("taken_away", [True, False])
+def test_one_of_a_touching_pair_may_go_alone_only_if_a_hand_took_the_other(
+    taken_away: bool,
+) -> None:
+    run = Run()
+    number = run.first(ParcelKind.TOUCHING)
+    weight_mg = next(parcel.weight_mg for parcel in WORK.parcels if parcel.number == number)
+    run.release(number)
+    run.passes[number] = replace(run.passes[number], parcel_numbers=(number,), weight_mg=weight_mg)
+    run.verdicts[number] = replace(run.verdicts[number], weight_mg=weight_mg)
+    if taken_away:
+        start_ns = run.starts_ns(number)
+        run.faults = (FaultWindow(FaultKind.BY_HAND, start_ns, start_ns + NS_PER_S),)
+    wrong = [] if taken_away else [(number, "touching in the release lane")]
+    assert run.judged().wrong_releases == wrong
+
+
 def test_bad_news_that_came_too_late_to_be_obeyed_is_missed_not_wrong() -> None:
     run = Run()
     number = run.first(ParcelKind.LATE_INSPECT)
