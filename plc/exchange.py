@@ -71,7 +71,7 @@ class Exchange:
         self._plc_heartbeat = -1
         self._life_ns = 0
         self._waiting_since_ns: int | None = None
-        self._state: PlcStateSeen | None = None
+        self._state: tuple[int, int, int | None] | None = None
 
     # --- what the core wants ----------------------------------------------------------------------
 
@@ -137,7 +137,7 @@ class Exchange:
             decision_seq_max=_decision_seq_max(e),
             on_belt=tuple(row for row in rows if row is not None),
         )
-        return [connected] if self._state is None else [connected, self._state]
+        return [connected] if self._state is None else [connected, PlcStateSeen(*self._state)]
 
     def close(self) -> None:
         """The exchange is broken: decisions are dropped, the place in the ring is kept."""
@@ -293,11 +293,11 @@ class Exchange:
             self._waiting_since_ns = now_ns
 
     def _state_events(self, header: Header) -> list[PlcStateSeen]:
-        state = PlcStateSeen(header.state_bits, header.overflow_count, self.certificate_days_left)
+        state = (header.state_bits, header.overflow_count, self.certificate_days_left)
         if state == self._state:
             return []
         self._state = state
-        return [state] if self.connected else []
+        return [PlcStateSeen(*state)] if self.connected else []
 
 
 def _decision_seq_max(e: Words) -> int:

@@ -7,7 +7,7 @@ value torn between its two registers is off by nearly 65,536.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from controller.core.vocabulary import LinkFault, PlcStateBit
 from plc import register_map as m
@@ -27,8 +27,7 @@ class ExchangeFault(Exception):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
+class Header(NamedTuple):
     """Block H, whole and plausible."""
 
     heartbeat: int

@@ -5,6 +5,7 @@ A beam knows only blocked or clear. Two parcels that touch are one body to it, w
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from sim.belt import NM_PER_MM
 from sim.parcels import SimParcel
@@ -37,8 +38,7 @@ class BeltParcel:
         return self.leading_nm(position_mm) + self.length_nm
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What a beam saw as one thing: from leading to trailing edge at the beam, and who it truly was."""
 
     leading_nm: int

@@ -26,7 +26,7 @@ LATE_MM_MAX = 100
 SILENCE_NS_MAX = 520_000_000
 
 
-class InvariantBroken(AssertionError):
+class InvariantBroken(Exception):
     """`number` 1 to 9, and one sentence."""
 
     def __init__(self, number: int, sentence: str) -> None:

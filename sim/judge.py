@@ -16,7 +16,7 @@ from sim.parcels import ParcelKind, SimParcel
 from sim.reason_truth import Case, reason_is_true
 from sim.truth import NEVER, FaultKind, PassTruth, RunTruth
 from sim.workload import Declaration
-from sim.wrong_release import REVOKE_NS_MAX, why_wrong
+from sim.wrong_release import revoke_ns_max, why_wrong
 
 # Whatever a sensor can see, these must never reach the release lane.
 NEVER_MISSED = frozenset(
@@ -31,11 +31,6 @@ NEVER_MISSED = frozenset(
 NO_VERDICT = "no_verdict"
 # A receipt sent this long before a verdict may or may not have been known to it.
 RECEIPT_UNDER_WAY_NS = 500 * NS_PER_MS
-# A hold does not reach a PLC that is cut off; by itself it starts no gate later than this.
-CUT_OFF = frozenset(
-    {FaultKind.PLC_LINK, FaultKind.PLC_RESTART, FaultKind.HOST_RESTART, FaultKind.STALL}
-)
-SAFE_WITHIN_NS = 500 * NS_PER_MS
 # From the gate to the lane eye, the PLC's ring and the journal.
 RECORD_UNDER_WAY_NS = 3_000 * NS_PER_MS
 
@@ -128,9 +123,8 @@ class _Judge:
         found = self._found
         verdicts = self._verdicts.get((passage.boot_id, passage.track_id), [])
         last = verdicts[-1][1] if verdicts else None
-        cut_off = not CUT_OFF.isdisjoint(self._faults(passage))
-        reach_ns = REVOKE_NS_MAX + SAFE_WITHIN_NS * cut_off
-        obeyable = _obeyable(verdicts, passage.gate_began_ns - reach_ns)
+        told_ns = passage.gate_began_ns - revoke_ns_max(self._faults(passage))
+        obeyable = _obeyable(verdicts, told_ns)
         for at_ns, verdict in verdicts:
             self._judge_reasons(passage, at_ns, verdict)
         self._account(passage, last)

@@ -30,6 +30,7 @@ class PlantTruth:
     def __init__(self, world: World, epoch_ns: int) -> None:
         self._world = world
         self.epoch_ns = epoch_ns
+        self._first_eye = world.settings.eyes[0].number
         self._passes: dict[tuple[int, int], PassTruth] = {}
 
     def note(self, at_ns: int, notes: Iterable[Note]) -> None:
@@ -46,55 +47,50 @@ class PlantTruth:
         body = self._world.bodies.get((note.eye, note.counts), ())
         numbers = tuple(parcel.parcel.number for parcel in body)
         begun = PassTruth(note.boot_id, note.track_id, numbers, inducted_ns=at_ns)
-        if note.eye == self._world.settings.eyes[0].number:
+        if note.eye == self._first_eye:
             self._parted(numbers)
         self._passes[(note.boot_id, note.track_id)] = begun
 
     def _parted(self, numbers: tuple[int, ...]) -> None:
         """A follower that the first eye sees by itself touches nothing: its leader was taken away."""
-        for key, before in self._passes.items():
+        for before in self._passes.values():
             if numbers and numbers[0] in before.parcel_numbers[1:]:
                 alone = tuple(each for each in before.parcel_numbers if each not in numbers)
-                self._passes[key] = replace(before, parcel_numbers=alone)
+                before.parcel_numbers = alone
 
     def _decided(self, at_ns: int, note: DecisionNote) -> None:
-        key = (note.boot_id, note.track_id)
-        known = self._passes.get(key)
+        known = self._passes.get((note.boot_id, note.track_id))
         if known is None:
             return
         if note.result is not DecisionResult.ACCEPTED:
-            self._passes[key] = replace(known, refused=note.result)
+            known.refused = note.result
         elif known.accepted_ns == NEVER:
-            self._passes[key] = replace(known, accepted_ns=at_ns, accepted=note.destination)
+            known.accepted_ns, known.accepted = at_ns, note.destination
 
     def _recorded(self, at_ns: int, record: events.PlcRecord) -> None:
-        key = (record.boot_id, record.track_id)
-        known = self._passes.get(key)
+        known = self._passes.get((record.boot_id, record.track_id))
         if known is None:
             return
         if isinstance(record, _REQUIRED):
-            known = replace(known, last_record_ns=at_ns)
-        first_eye = self._world.settings.eyes[0].number
+            known.last_record_ns = at_ns
         match record:
             case events.Inducted():
-                inducted_ns = self.epoch_ns + record.plc_time_us * NS_PER_US
-                known = replace(known, inducted_ns=inducted_ns)
-            case events.EyePassed() if record.source == first_eye:
+                known.inducted_ns = self.epoch_ns + record.plc_time_us * NS_PER_US
+            case events.EyePassed() if record.source == self._first_eye:
                 per_m = self._world.settings.encoder_counts_per_m
-                length_mm = mm_from_counts(record.length_counts, per_m)
-                known = replace(known, length_mm=length_mm, last_record_ns=at_ns)
+                known.length_mm = mm_from_counts(record.length_counts, per_m)
+                known.last_record_ns = at_ns
             case events.Triggered():
-                known = replace(known, trigger_no=record.trigger_no)
+                known.trigger_no = record.trigger_no
             case events.Weighed():
-                known = replace(known, weight_mg=record.weight_mg)
+                known.weight_mg = record.weight_mg
             case events.Dimensioned():
-                known = replace(known, dimensioned=True)
+                known.dimensioned = True
             case events.GateMoved() if record.position is not GatePosition.HOLD:
                 if record.phase is GatePhase.BEGAN and known.gate_began_ns == NEVER:
-                    known = replace(known, gate_began_ns=at_ns)
+                    known.gate_began_ns = at_ns
             case _:
                 pass
-        self._passes[key] = known
 
     # --- what the judge asks ----------------------------------------------------------------------
 
@@ -105,11 +101,12 @@ class PlantTruth:
         """
         left = {entry.parcel_number: entry for entry in self._world.left}
         result = []
-        for entry in self._passes.values():
+        for known in self._passes.values():
+            entry = replace(known)
             gone = next((left[n] for n in entry.parcel_numbers if n in left), None)
             if gone is not None:
-                left_ns = self.epoch_ns + gone.at_us * NS_PER_US
-                entry = replace(entry, lane=gone.lane, left_ns=left_ns)
+                entry.lane = gone.lane
+                entry.left_ns = self.epoch_ns + gone.at_us * NS_PER_US
             result.append(entry)
         return tuple(result)
 

@@ -11,8 +11,7 @@ from controller.core.events import PlcRecord
 from controller.core.vocabulary import DecisionResult, Destination, GatePosition
 
 
-@dataclass(frozen=True, slots=True)
-class EyeEdge:
+class EyeEdge(NamedTuple):
     """Photo-eye `eye` was blocked (leading edge) or cleared (trailing edge)."""
 
     eye: int
@@ -21,8 +20,7 @@ class EyeEdge:
     at_us: int
 
 
-@dataclass(frozen=True, slots=True)
-class LaneEdge:
+class LaneEdge(NamedTuple):
     """The eye of lane `lane` was blocked or cleared."""
 
     lane: int
@@ -72,8 +70,7 @@ class GateFeedback:
     position: GatePosition | None
 
 
-@dataclass(frozen=True, slots=True)
-class LaneState:
+class LaneState(NamedTuple):
     lane: int
     full: bool = False
     jammed: bool = False
@@ -148,8 +145,7 @@ class TrackNote:
     counts: int
 
 
-@dataclass(frozen=True, slots=True)
-class RecordNote:
+class RecordNote(NamedTuple):
     """For the judge: this ring record is complete."""
 
     record: PlcRecord

@@ -132,7 +132,7 @@ TRUE_WHEN: dict[Reason, Callable[[Case], bool]] = {
     Reason.EXTRA_PARCEL: _touching,
     Reason.TOUCHING: _touching,
     Reason.LENGTH_CHANGED: _touching,
-    Reason.AMBIGUOUS: lambda case: len(case.lists) > 1,
+    Reason.AMBIGUOUS: lambda case: len(case.lists) > 1 or len(case.labels) > len(case.lists) > 0,
     Reason.NO_READ: lambda case: not case.labels,
     Reason.NOT_DECLARED: lambda case: bool(case.labels) and not case.lists,
     Reason.DUPLICATE: _never,

@@ -146,9 +146,10 @@ class FaultWindow:
     to_ns: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PassTruth:
-    """One body that the plant tracked: a parcel, or touching parcels, from induct to a lane.
+    """One body that the plant tracked: a parcel, or touching parcels, from induct to a lane. Only the
+    plant writes in it, while the run goes on.
 
     `weight_mg` is what the scale reported of it (-1: nothing), `length_mm` by the induct eye.
     `last_record_ns` is when the PLC committed the last record a release needs, `last_row_ns` when the

@@ -7,11 +7,21 @@ from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import Destination
 from sim.contents import metal_area_mm2
 from sim.reason_truth import Case, metal_limit_mm2, weight_disagrees
-from sim.truth import ReceiptSent
+from sim.truth import FaultKind, ReceiptSent
 
 # A revocation takes the reader's poll (50 ms), one exchange (up to 60 ms) and one PLC scan; bad news
 # durable later than this before the gate began cannot have been obeyed.
 REVOKE_NS_MAX = 200 * NS_PER_MS
+# A hold does not reach a PLC that is cut off; by itself it starts no gate later than this.
+CUT_OFF = frozenset(
+    {FaultKind.PLC_LINK, FaultKind.PLC_RESTART, FaultKind.HOST_RESTART, FaultKind.STALL}
+)
+SAFE_WITHIN_NS = 500 * NS_PER_MS
+
+
+def revoke_ns_max(faults: frozenset[FaultKind]) -> int:
+    """A release may still be acted on so long after the controller knew better."""
+    return REVOKE_NS_MAX + SAFE_WITHIN_NS * (not CUT_OFF.isdisjoint(faults))
 
 
 def why_wrong(
@@ -48,7 +58,9 @@ def _customs(case: Case, receipts: tuple[ReceiptSent, ...]) -> str | None:
         if receipt.waybill != declared.waybill or receipt.durable_ns < 0:
             continue
         early_ns = case.passage.gate_began_ns - receipt.durable_ns
-        if receipt.status not in case.rules.release_statuses and early_ns >= REVOKE_NS_MAX:
+        if receipt.status not in case.rules.release_statuses and early_ns >= revoke_ns_max(
+            case.faults
+        ):
             early_ms = early_ns // NS_PER_MS
             return (
                 f"status {receipt.status} was durable {early_ms} ms before its gate began to move"

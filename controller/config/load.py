@@ -72,6 +72,7 @@ def parse_rules(text: str, name: str) -> Rules:
             ("weight_tolerance_permille",), "a weight tolerance over 1000 permille checks nothing."
         )
     _check_releasing(toml, rules)
+    _check_forms(toml, rules)
     return rules
 
 
@@ -86,6 +87,14 @@ def _check_releasing(toml: TomlText, rules: Rules) -> None:
         if not limit.hs_prefix.isdecimal():
             why = f"hs_prefix '{limit.hs_prefix}' is no beginning of an HS code: digits, at least one."
             raise toml.error(("metal_limits", index, "hs_prefix"), why)
+
+
+def _check_forms(toml: TomlText, rules: Rules) -> None:
+    """A form that fits every code of its length holds what it should not; none at all is allowed."""
+    for index, form in enumerate(rules.waybill_forms):
+        if "#" not in form or not form.isascii() or not form.isprintable() or " " in form:
+            why = f"waybill form '{form}': '#' for each digit, '@' for each capital letter, no blanks."
+            raise toml.error(("waybill_forms", index), why)
 
 
 def _table(toml: TomlText, section: str) -> Any:

@@ -36,3 +36,16 @@ def codes_are_whole(parts: tuple[CodeRead, ...]) -> bool:
         if complete_codes(tuple(part for part in parts if part.code_no == code_no))
     }
     return bool(begun) and begun == whole
+
+
+def has_form(code: str, form: str) -> bool:
+    """`Rules.waybill_forms`; whole and exact, ASCII digits and letters only."""
+    return len(code) == len(form) and all(map(_fits, code, form))
+
+
+def _fits(character: str, mark: str) -> bool:
+    if mark == "#":
+        return "0" <= character <= "9"
+    if mark == "@":
+        return "A" <= character <= "Z"
+    return character == mark

@@ -98,6 +98,9 @@ class Rules:
     scale_zero_mg_max: int = 20_000
     rows_missing_max: int = 0
     recirculations_max: int = 2
+    # What waybill numbers look like, so that a second one that nobody declared is seen beside a declared
+    # one: `#` stands for a digit, `@` for a capital letter, anything else for itself. Empty: not known.
+    waybill_forms: tuple[str, ...] = ()
     # Share of lists drawn for inspection, HMAC-SHA256(salt, list key): provable and the same each time.
     inspection_permille: int = 0
     inspection_salt: str = ""

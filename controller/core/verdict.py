@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from controller.core.commands import Check
 from controller.core.customs import customs_checks, customs_reasons
 from controller.core.events import EarlierPass, ListFacts
-from controller.core.identity import codes_are_whole, complete_codes
+from controller.core.identity import codes_are_whole, complete_codes, has_form
 from controller.core.matching import check_length, check_picture, check_single, check_weight
 from controller.core.parcel import Parcel
 from controller.core.settings import LineSettings, Rules
@@ -97,7 +97,9 @@ def _identify(
         found = len(parcel.lists)
         if found == 0:
             reasons.add(Reason.NOT_DECLARED)
-        elif found > 1:
+        else:
+            found += _undeclared_waybills(parcel, rules)
+        if found > 1:
             reasons.add(Reason.AMBIGUOUS)
     result = CheckResult.NOT_MEASURABLE
     if found >= 0:
@@ -111,6 +113,13 @@ def _identify(
     if is_duplicate(earlier, parcel.pass_no) or looped > rules.recirculations_max:
         reasons.add(Reason.DUPLICATE)
     return facts
+
+
+def _undeclared_waybills(parcel: Parcel, rules: Rules) -> int:
+    """Labels that look like a waybill and name no declared list: somebody else's, or the true one."""
+    declared = {facts.waybill for facts in parcel.lists}
+    codes = [code for code in complete_codes(parcel.code_parts) if code not in declared]
+    return sum(any(has_form(code, form) for form in rules.waybill_forms) for code in codes)
 
 
 def is_duplicate(earlier: tuple[EarlierPass, ...], pass_no: int) -> bool:

@@ -10,14 +10,14 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 HASH_BYTES = 32
 # previous hash, journal_seq, at_ns, kind, length of the body; the body follows.
 _LINK = struct.Struct(">32sQqHI")
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The last record of a chain: its number and its 32-byte hash."""
 
     journal_seq: int
@@ -60,8 +60,7 @@ class Record:
         return Head(self.journal_seq, self.hash)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(NamedTuple):
     """A numbered record that waits for its hash.
 
     `body` is a function of the head before it where the record speaks of that head (file header,

@@ -17,7 +17,7 @@ from plc import register_map as m
 from plc.exchange import HEADER_RUN
 from plc.polled_link import PolledLink, Wire
 from sim.sweep.agenda import Agenda
-from sim.sweep.virtual_wire import Medium, Wait, connection, wait
+from sim.sweep.virtual_wire import Medium, VirtualConnection, Wait, wait
 
 # What a poll reads beside the life sign: H and P. The accepted acknowledgement tells a host nothing
 # while the head stands.
@@ -55,7 +55,7 @@ class VirtualLink(PolledLink):
         self, medium: Medium, agenda: Agenda, clock: Clock, session: int, every_poll: bool
     ) -> None:
         self._virtual_pauses = _Pauses()
-        connect = partial(connection, medium, agenda)
+        connect = partial(VirtualConnection, medium, agenda)
         super().__init__("virtual", clock, session, connect, self._virtual_pauses)
         self._medium = medium
         self._agenda = agenda

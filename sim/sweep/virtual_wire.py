@@ -5,11 +5,11 @@ poll sees of a scan whose writes are half done is decided here too. A coroutine 
 by yielding a `Wait` to whoever drives it (virtual_link.py).
 """
 
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from types import coroutine
+from typing import NamedTuple
 
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import DecisionResult, LinkFault
@@ -26,8 +26,7 @@ BURST_PAUSE_NS = NS_PER_MS
 REQUEST_LIMIT_NS = m.REQUEST_TIMEOUT_MS * NS_PER_MS
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """A coroutine's wish: `for_ns`, or until woken or the next poll is worth it if `idle`."""
 
     for_ns: int
@@ -65,8 +64,8 @@ class Medium:
     rng: Random
     image: list[int] | None = None
     faults: WireFaults = field(default_factory=WireFaults)
-    on_fault: Callable[[], None] = lambda: None
-    on_torn: Callable[[], None] = lambda: None
+    on_fault: Callable[[], None] = field(default=lambda: None)
+    on_torn: Callable[[], None] = field(default=lambda: None)
     torn: list[int] | None = None
     host_spoke_ns: int = 0
 
@@ -179,14 +178,23 @@ class VirtualWire:
         return image[run.address : run.address + run.count]
 
 
-@asynccontextmanager
-async def connection(medium: Medium, agenda: Agenda) -> AsyncIterator[VirtualWire]:
+class VirtualConnection:
     """As `plc.modbus_wire.connected_wire`."""
-    if not medium.reachable:
-        medium.on_fault()
-        raise ExchangeFault(LinkFault.REFUSED, "the PLC does not listen")
-    if medium.faults.mute:
-        medium.on_fault()
-        await wait(Wait(REQUEST_LIMIT_NS))
-        raise ExchangeFault(LinkFault.NO_ANSWER, "the PLC does not answer")
-    yield VirtualWire(medium, agenda)
+
+    def __init__(self, medium: Medium, agenda: Agenda) -> None:
+        self._medium = medium
+        self._agenda = agenda
+
+    async def __aenter__(self) -> VirtualWire:
+        medium = self._medium
+        if not medium.reachable:
+            medium.on_fault()
+            raise ExchangeFault(LinkFault.REFUSED, "the PLC does not listen")
+        if medium.faults.mute:
+            medium.on_fault()
+            await wait(Wait(REQUEST_LIMIT_NS))
+            raise ExchangeFault(LinkFault.NO_ANSWER, "the PLC does not answer")
+        return VirtualWire(medium, self._agenda)
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing is open."""

@@ -68,7 +68,7 @@ def test_the_language_is_remembered(client: TestClient) -> None:
         (3, ["Weight differs from the list", "2.000 kg", "3.180 kg", "+1.180 kg +59.0 %", "± 0.060 kg"]),
         (9, ["Metal that is not declared", "1,850 mm²", "≤ 100 mm²"]),
         (11, ["Customs has ordered inspection", "500 inspection ordered"]),
-        (15, ["Its codes name two lists", "Evidence lost", "No list belongs to this parcel"]),
+        (15, ["Its codes name two parcels", "Evidence lost", "No list belongs to this parcel"]),
         (17, ["No X-ray picture", "No picture was taken"]),
         (13, ["The release was revoked"]),
     ],

@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core.events import CodeRead
-from controller.core.identity import codes_are_whole, complete_codes
+from controller.core.identity import codes_are_whole, complete_codes, has_form
 from tests.core.evidence import code
 
 LONG = (code("ABC", 1, 0, 3), code("DEF", 1, 1, 3), code("GHI", 1, 2, 3))
@@ -42,3 +42,22 @@ LONG = (code("ABC", 1, 0, 3), code("DEF", 1, 1, 3), code("GHI", 1, 2, 3))
 def test_codes(parts: tuple[CodeRead, ...], codes: tuple[str, ...], whole: bool) -> None:
     assert complete_codes(parts) == codes
     assert codes_are_whole(parts) is whole
+
+
+@pytest.mark.parametrize(
+    ("code_text", "form", "fits"),
+    [
+        ("YT0070000000012", "YT#############", True),
+        ("YT007000000001", "YT#############", False),
+        ("YT00700000000120", "YT#############", False),
+        ("YX0070000000012", "YT#############", False),
+        ("YT007000000001O", "YT#############", False),
+        ("RR123456785CN", "@@#########CN", True),
+        ("rr123456785CN", "@@#########CN", False),
+        ("R1123456785CN", "@@#########CN", False),
+        ("\u0661\u0662", "##", False),
+        ("\u00c9", "@", False),
+    ],
+)
+def test_a_waybill_form_fits_whole_and_exactly(code_text: str, form: str, fits: bool) -> None:
+    assert has_form(code_text, form) is fits

@@ -1,5 +1,7 @@
 """The verdict on what a parcel carries: only an empty list of reasons releases."""
 
+from dataclasses import replace
+
 import pytest
 
 from controller.core.commands import CommitVerdict
@@ -157,6 +159,34 @@ def test_identity(
     judged = judge(known, (), SETTINGS, RULES)
     assert judged.reasons == tuple(sorted({*flags, *([reason] if reason else [])}))
     assert judged.checks[0] == check(K.IDENTITY, result, found, 1)
+    assert judged.facts == (facts() if found == 1 else None)
+
+
+BESIDE = (code("W1"), code("W2", 2))
+
+
+@pytest.mark.parametrize(
+    ("parts", "forms", "waybills", "found"),
+    [
+        pytest.param(BESIDE, ("W#",), "1", 2, id="a second waybill that nobody declared"),
+        pytest.param(BESIDE[::-1], ("@@", "W#"), "1", 2, id="whichever comes first"),
+        pytest.param(BESIDE, (), "1", 1, id="forms not known"),
+        pytest.param(BESIDE, ("Z#",), "1", 1, id="a code of another form"),
+        pytest.param(BESIDE[:1], ("W#",), "1", 1, id="its own waybill alone"),
+        pytest.param((*BESIDE, code("W3", 3)), ("W#",), "12", 3, id="two declared and one not"),
+        pytest.param(BESIDE, ("W#",), "", 0, id="none declared"),
+    ],
+)
+def test_an_undeclared_waybill_beside_a_declared_one_is_a_contradiction(
+    parts: tuple[CodeRead, ...], forms: tuple[str, ...], waybills: str, found: int
+) -> None:
+    """Found by the sweep: an undeclared parcel with a second label, a copy of a declared one's."""
+    lists = tuple(facts(f"W{number}") for number in waybills)
+    known = parcel(code_parts=parts, lists_result=ANSWERED, lists=lists)
+    judged = judge(known, (), SETTINGS, replace(RULES, waybill_forms=forms))
+    reason = {0: (Reason.NOT_DECLARED,), 1: ()}.get(found, (Reason.AMBIGUOUS,))
+    assert judged.reasons == reason
+    assert judged.checks[0] == check(K.IDENTITY, AGREE if found == 1 else DISAGREE, found, 1)
     assert judged.facts == (facts() if found == 1 else None)
 
 

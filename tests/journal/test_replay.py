@@ -44,7 +44,7 @@ def with_record(path: Path, kind: int, change: object) -> int:
     i = next(i for i, record in enumerate(records) if record.kind == kind)
     assert callable(change)
     drafts = [Draft(r.journal_seq, r.at_ns, r.kind, r.body) for r in records[i:]]
-    drafts[0] = replace(drafts[0], body=change(records[i]))
+    drafts[0] = drafts[0]._replace(body=change(records[i]))
     rewrite(path, [*records[:i], *seal(records[i - 1].head, drafts)])
     return records[i].journal_seq
 

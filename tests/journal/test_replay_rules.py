@@ -41,7 +41,7 @@ HEAVY = 2_080_000  # 80 g over the declared 2 kg: within 100 g, not within the r
 
 
 def other_rules(path: Path, **values: int) -> RulesReport:
-    report = replay_with_rules(path, Rules(**values), line_core)
+    report = replay_with_rules(path, Rules(**values), line_core, "another software")
     assert report.recorded.differences == 0
     return report
 

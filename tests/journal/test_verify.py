@@ -137,7 +137,7 @@ def test_everything_from_a_record_on_rewritten_breaks_the_signature(tmp_path: Pa
     def forge(records: list[Record]) -> list[Record]:
         i = at(records)
         drafts = [Draft(r.journal_seq, r.at_ns, r.kind, r.body) for r in records[i:]]
-        drafts[0] = replace(drafts[0], at_ns=7)
+        drafts[0] = drafts[0]._replace(at_ns=7)
         return [*records[:i], *seal(records[i - 1].head, drafts)]
 
     damage, seq = found(tampered(tmp_path, forge))

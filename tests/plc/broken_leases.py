@@ -290,7 +290,7 @@ def length_not_measured(patch: pytest.MonkeyPatch, target: VirtualTarget) -> Non
 
     def short(self: Tracking, edge: Any) -> None:
         seen = self._open.get(edge.eye)
-        cleared(self, replace(edge, counts=seen.counts if seen else edge.counts))
+        cleared(self, edge._replace(counts=seen.counts if seen else edge.counts))
 
     patch.setattr(Tracking, "_cleared", short)
 

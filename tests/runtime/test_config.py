@@ -171,6 +171,9 @@ RULE_MISTAKES = [
     ("weight_tolerance_permille = 2000", "a weight tolerance over 1000 permille checks nothing."),
     ("metal_limits = [{ hs_prefix = 8516, area_mm2_max = 1 }]", "metal_limits[1].hs_prefix: expected a"
      " text in quotes, got a whole number."),
+    ('waybill_forms = ["YT##", "YT??"]', "waybill form 'YT??': '#' for each digit, '@' for each capital"
+     " letter, no blanks."),
+    ('waybill_forms = "YT##"', "waybill_forms: expected a list, got a text in quotes."),
     ('release_statuses = [800, "899"]', "release_statuses[2]: expected a whole number, got a text in"
      " quotes."),
 ]  # fmt: skip
