@@ -15,6 +15,8 @@ OK, NOT_OK, WRONG_USE = 0, 1, 2
 JOBS, PARCELS = 2, 100
 # Ctrl-C keeps what is done; a failing run says everything that is needed to repeat it.
 LEFT_IN = Path("sweep-failures")
+# Building takes some two minutes of CPU time and saves some two milliseconds a parcel.
+BUILDS, COMPILED_FROM, SHARE_REPEATED = Path("build"), 100_000, 100
 
 
 def sweep(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -34,6 +36,14 @@ def sweep(subparsers: "argparse._SubParsersAction[argparse.ArgumentParser]") -> 
     parser.add_argument(
         "--keep", type=Path, default=LEFT_IN, metavar="DIR", help="for what failing runs leave"
     )
+    engine = parser.add_mutually_exclusive_group()
+    engine.add_argument(
+        "--compiled",
+        action="store_true",
+        help=f"compiled by mypyc, with every {SHARE_REPEATED}th run repeated by the interpreter; from"
+        f" {COMPILED_FROM:,} parcels on, where that can be built, the default",
+    )
+    engine.add_argument("--interpreted", action="store_true", help="as the line itself runs")
     parser.add_argument("--plan", type=Path, metavar="FILE", help="repeat one failing run's plan")
     parser.set_defaults(run=_run)
 
@@ -64,14 +74,59 @@ def _run(options: argparse.Namespace) -> int:
             )
             return WRONG_USE
     seed = secrets.randbits(40) if options.seed is None else options.seed
+    if not _compiled_if_wanted(options, seed):
+        return NOT_OK
     sizes = (seed, options.seeds, options.parcels, names, options.jobs, options.keep)
     asked = SweepOptions(*sizes, until_failure=options.until_failure)
     report = _with_progress(asked, options.json, lambda tell: sweep_all(asked, SystemClock(), tell))
+    answer = report.as_json() | _compared(options, report)
     if options.json:
-        print(json.dumps(report.as_json(), ensure_ascii=False))
+        print(json.dumps(answer, ensure_ascii=False))
     else:
-        _print(report)
-    return OK if report.ok else NOT_OK
+        _print(answer)
+    return OK if report.ok and not answer["journals_differ"] else NOT_OK
+
+
+def _compiled_if_wanted(options: argparse.Namespace, seed: int) -> bool:
+    """Go on in the compiled copy where that is asked for or worth it; False if it was asked for in vain."""
+    from sim.sweep.compiled import CannotCompileError, compiled_copy, go_on_in, is_compiled
+
+    worth_it = options.seeds * options.parcels >= COMPILED_FROM
+    if is_compiled() or options.interpreted or not (options.compiled or worth_it):
+        return True
+    try:
+        place = compiled_copy(BUILDS)
+    except CannotCompileError as error:
+        print(error, file=sys.stderr)
+        return not options.compiled
+    flags = ["--json"] * options.json + ["--until-failure"] * options.until_failure
+    go_on_in(place, [*_arguments(options, seed, options.seeds), *flags, "--compiled"])
+    return False
+
+
+def _arguments(options: argparse.Namespace, seed: int, seeds: int) -> list[str]:
+    named = {
+        "--seed": seed,
+        "--seeds": seeds,
+        "--parcels": options.parcels,
+        "--faults": options.faults,
+        "--jobs": options.jobs,
+        "--keep": options.keep,
+    }
+    return ["sweep", *(f"{name}={value}" for name, value in named.items())]
+
+
+def _compared(options: argparse.Namespace, report: "SweepReport") -> dict[str, Any]:
+    """Whether the interpreter comes to the same journals, if this report is a compiled copy's."""
+    from sim.sweep.compiled import is_compiled, run_interpreted
+
+    if not is_compiled():
+        return {"compiled": False, "repeated_by_interpreter": 0, "journals_differ": False}
+    runs = -(-report.runs // SHARE_REPEATED)
+    again = _arguments(options, report.options.seed, runs)
+    said = run_interpreted([*again, "--interpreted", "--json"])
+    same = json.loads(said)["journals_sha256"] == report.journals_sha256(runs)
+    return {"compiled": True, "repeated_by_interpreter": runs, "journals_differ": not same}
 
 
 def _with_progress(asked: "SweepOptions", quiet: bool, work: Any) -> "SweepReport":
@@ -84,8 +139,7 @@ def _with_progress(asked: "SweepOptions", quiet: bool, work: Any) -> "SweepRepor
     return report
 
 
-def _print(report: "SweepReport") -> None:
-    answer = report.as_json()
+def _print(answer: dict[str, Any]) -> None:
     failures = answer.pop("invariant_failures")
     for key, value in answer.items():
         shown = value
