@@ -18,8 +18,10 @@ RECORDS_READY_S = 3_600.0
 # Where FIFO is refused; measured to bound the loop's lateness to a few ms beside busy neighbours.
 NICE_LINE = -15
 NICE_VISION = -5
-# A worker that hangs is worth less than one that starts anew; its unit says the same (WatchdogSec).
+# A process that hangs is worth less than one that starts anew; its unit says the same (WatchdogSec), for
+# the line sooner: a parent beside busy neighbours is no real-time judge.
 VISION_SILENCE_MAX_S = 10.0
+LINE_SILENCE_MAX_S = 10.0
 
 
 def process_specs(configs: Sequence[LineConfig]) -> list[ProcessSpec]:
@@ -40,7 +42,8 @@ def process_specs(configs: Sequence[LineConfig]) -> list[ProcessSpec]:
 def _line(config: LineConfig) -> ProcessSpec:
     arguments = ("--config", str(config.file))
     name = f"line-{config.line.name}"
-    return _module(name, "controller.app", *arguments, nice=NICE_LINE, fifo=True)
+    line = _module(name, "controller.app", *arguments, nice=NICE_LINE, fifo=True)
+    return replace(line, silence_max_s=LINE_SILENCE_MAX_S)
 
 
 def _vision(config: LineConfig) -> ProcessSpec:

@@ -21,11 +21,10 @@ import sim
 
 PACKAGES = ("controller", "plc", "vision", "sim", "api")
 MODULES = {
-    "controller/core": "customs deciding identity line links matching plc_records readings tracking"
-    " turn units verdict",
-    "controller/journal": "batcher chain drafting records",
+    "controller/core": "customs deciding identity line links matching readings tracking turn"
+    " units verdict",
+    "controller/journal": "batcher chain drafting",
     "controller/runtime": "dispatch",
-    "controller": "wire",
     "plc": "decision_slots exchange header polled_link record_codec register_map ring_reader",
     "sim": "beams belt contents diverters infeed invariants judge parcels pending plant_truth plc_drive"
     " plc_gates plc_host plc_io plc_quiet plc_ring plc_rows plc_tracking reason_truth sensors soft_plc"

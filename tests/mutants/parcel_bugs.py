@@ -52,9 +52,30 @@ IDENTITY_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "two barcodes on one parcel",
         VERDICT,
-        "        elif found > 1:\n            reasons.add(Reason.AMBIGUOUS)",
-        "        elif found > 2:\n            reasons.add(Reason.AMBIGUOUS)",
+        "        if found > 1:\n            reasons.add(Reason.AMBIGUOUS)",
+        "        if found > 2:\n            reasons.add(Reason.AMBIGUOUS)",
         "two labels pass as one",
+    ),
+    Mutant(
+        "two barcodes on one parcel",
+        VERDICT,
+        "            found += _undeclared_waybills(parcel, rules)",
+        "            pass",
+        "an undeclared waybill hides behind a declared one",
+    ),
+    Mutant(
+        "two barcodes on one parcel",
+        VERDICT,
+        "if code not in declared]",
+        "if code in declared]",
+        "the parcel's own waybill counts as somebody else's",
+    ),
+    Mutant(
+        "two barcodes on one parcel",
+        IDENTITY,
+        "    return len(code) == len(form) and all(map(_fits, code, form))",
+        "    return all(map(_fits, code, form))",
+        "any code that begins like a waybill is one",
     ),
     Mutant(
         "two barcodes on one parcel",
