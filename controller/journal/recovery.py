@@ -111,9 +111,9 @@ def recover(directory: Path, public_keys: PublicKeys) -> Recovered:
             header, head, state, events, problem = usable
             if problem or path != name_before(path):
                 set_aside.append(_set_aside(path, problem or "set aside before this start"))
-            start = _start(head, set_aside)
+            start = start_after(head, set_aside)
             return Recovered(header, state, events, start, day, tuple(set_aside))
-        start = _start(GENESIS, set_aside)
+        start = start_after(GENESIS, set_aside)
         return Recovered(None, b"", (), start, day, tuple(set_aside))
 
 
@@ -132,14 +132,23 @@ def _names_in_header(path: Path) -> tuple[str, ...]:
     except NotAJournal:
         return ()
     try:
-        return reader.header().set_aside
-    except NotAJournal:
-        return ()
+        return names_in_header(reader)
     finally:
         reader.close()
 
 
-def _start(head: Head, set_aside: list[SetAside]) -> Start:
+def names_in_header(reader: RecordSource) -> tuple[str, ...]:
+    """The files set aside that this file speaks of; none if its header is not as it was written."""
+    try:
+        header, first = reader.header(), reader.first()
+    except NotAJournal:
+        return ()
+    whole = first is not None and fits(header.previous_head, first)
+    return header.set_aside if whole else ()
+
+
+def start_after(head: Head, set_aside: list[SetAside]) -> Start:
+    """Where the chain goes on after the last good record and the files that were set aside."""
     # Each of them may have begun a step after the one before it.
     step = SEQ_STEP_AFTER_LOSS * len(set_aside) if set_aside else 1
     names = tuple(aside.path.name for aside in reversed(set_aside))

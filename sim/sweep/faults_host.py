@@ -134,9 +134,7 @@ def bit_rot(scene: Scene, rng: Random, name: str) -> None:
     scene.kill_host(lands=True, down_ms=rng.randrange(200, 1_000), power=False)
     file = scene.disk.files[-1]
     newest = len(file.records) - 1
-    # the only word on a file set aside before is left alone: `torture bitrot` flips every part of a file
-    first = 1 if file.header().set_aside else 0
-    scene.disk.rot(file, max(first, newest - rng.randrange(_ROT_RECORDS)), rng.getrandbits(16))
+    scene.disk.rot(file, max(0, newest - rng.randrange(_ROT_RECORDS)), rng.getrandbits(16))
 
     def well() -> None:
         core = scene.host.core

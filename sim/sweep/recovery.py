@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
-from controller.journal.chain import GENESIS, Head, Start
+from controller.journal.chain import GENESIS
 from controller.journal.keys import PublicKeys
 from controller.journal.reader import NotAJournal
-from controller.journal.recovery import SEQ_STEP_AFTER_LOSS, Recovered, SetAside, usable_part
+from controller.journal.recovery import (
+    Recovered,
+    SetAside,
+    names_in_header,
+    start_after,
+    usable_part,
+)
 from controller.wire import WireError
 from sim.virtual_disk import VirtualDisk, VirtualFile
 
@@ -14,7 +20,7 @@ def recover(disk: VirtualDisk, public_keys: PublicKeys) -> Recovered:
     """As `controller.journal.recovery.recover`: the newest file that holds, the others set aside. One that
     was set aside before counts until the header of a later file names it."""
     set_aside: list[SetAside] = []
-    named = {name for file in disk.files if not file.set_aside for name in _names_in_header(file)}
+    named = {name for file in disk.files if not file.set_aside for name in names_in_header(file)}
     for file in reversed(disk.files):
         if file.set_aside and file.name in named:
             continue
@@ -25,22 +31,9 @@ def recover(disk: VirtualDisk, public_keys: PublicKeys) -> Recovered:
             continue
         if problem or file.set_aside:
             set_aside.append(_aside(file, problem or "set aside before this start"))
-        start = _start(head, set_aside)
+        start = start_after(head, set_aside)
         return Recovered(header, state, events, start, disk.day, tuple(set_aside))
-    return Recovered(None, b"", (), _start(GENESIS, set_aside), disk.day, tuple(set_aside))
-
-
-def _names_in_header(file: VirtualFile) -> tuple[str, ...]:
-    try:
-        return file.header().set_aside
-    except NotAJournal:
-        return ()
-
-
-def _start(head: Head, set_aside: list[SetAside]) -> Start:
-    step = SEQ_STEP_AFTER_LOSS * len(set_aside) if set_aside else 1
-    names = tuple(aside.path.name for aside in reversed(set_aside))
-    return Start(head, head.journal_seq + step, names)
+    return Recovered(None, b"", (), start_after(GENESIS, set_aside), disk.day, tuple(set_aside))
 
 
 def _aside(file: VirtualFile, why: str) -> SetAside:

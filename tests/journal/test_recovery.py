@@ -152,6 +152,26 @@ def test_a_file_that_is_no_database_falls_back_to_the_one_before(tmp_path: Path)
     assert found.header is not None
 
 
+@pytest.mark.parametrize("damage", ["at_ns = at_ns + 1", "body = x'00'", "kind = 1"])
+def test_numbers_are_given_once_though_the_word_on_a_file_set_aside_is_damaged(
+    tmp_path: Path, damage: str
+) -> None:
+    """Two files in a row with a damaged header: the second one's was the only word on the first."""
+    recorded_day(tmp_path)
+    started: list[int] = []
+    for _ in range(4):
+        found = recover(tmp_path, PUBLIC)
+        state = restored(found)
+        line = Line(tmp_path, found.start, state)
+        line.begin()
+        assert line.writer.close()
+        started.append(found.start.next_seq)
+        newest = journal_files(tmp_path)[-1]
+        change(newest, f"UPDATE records SET {damage} WHERE journal_seq = {found.start.next_seq}")
+    first = started[0]
+    assert started[1:] == [first - 1 + SEQ_STEP_AFTER_LOSS * n for n in (1, 2, 3)]
+
+
 def test_a_damaged_page_costs_only_what_lies_behind_it(tmp_path: Path) -> None:
     path = recorded_day(tmp_path, parcels=300)
     records = list(read_directory(tmp_path))
