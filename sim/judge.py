@@ -71,12 +71,6 @@ class Judged:
     decisions: list[Decision] = field(default_factory=list)
 
 
-def _parted(case: Case) -> bool:
-    """Of touching parcels, all but this one were taken away before the first eye saw it."""
-    kind = case.parcels[0].kind
-    return kind is ParcelKind.TOUCHING and not case.touching and FaultKind.BY_HAND in case.faults
-
-
 def judge(truth: RunTruth, words: JournalWords, settings: LineSettings, rules: Rules) -> Judged:
     """Count one line's run."""
     return _Judge(truth, words, settings, rules).judge()
@@ -268,3 +262,9 @@ def _first_reason(verdict: CommitVerdict | None) -> str:
 
 def _name(reason: Reason) -> str:
     return reason.name.lower()
+
+
+def _parted(case: Case) -> bool:
+    """Of touching parcels, all but this one were taken away before the first eye saw it."""
+    kind = case.parcels[0].kind
+    return kind is ParcelKind.TOUCHING and not case.touching and FaultKind.BY_HAND in case.faults

@@ -21,8 +21,8 @@ from sim.sweep.run import Run, RunResult
 from sim.sweep.shrink import shrink
 
 REFERENCE_LINE = Path(sim.__file__).parent / "reference_line.toml"
-# A run leaves no garbage in circles worth a look every 700 objects.
-GC_THRESHOLD = 50_000
+# A run ends with all its garbage in circles at once; a look every 700 objects finds none.
+_GC = (50_000, 10, 10)
 # After so many the point is made; each costs dozens of runs to shorten.
 FAILURES_SHOWN = 5
 
@@ -144,14 +144,12 @@ def _results(
     if options.jobs == 1 or len(seeds) == 1:
         yield from map(play, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
+    with multiprocessing.get_context("fork").Pool(options.jobs, gc.set_threshold, _GC) as pool:
         yield from pool.imap(play, seeds, chunksize=1)
 
 
 def _play_seed(options: SweepOptions, config: LineConfig, seed: int) -> tuple[RunResult, float]:
     """In a process of its own: the result and the CPU time it took."""
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD)
     before = _cpu_s()
     result = Run(make_plan(seed, options.parcels, options.faults), config).play()
     return result, _cpu_s() - before

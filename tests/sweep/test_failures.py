@@ -76,6 +76,7 @@ def test_keys_and_exit_code_of_a_good_sweep(capsys: pytest.CaptureFixture[str]) 
     assert report["released_clean_share"] == 1
     assert report["faults_injected"].keys() > {"host_killed", "torn_read"}
     assert report["released"] + report["held"] == report["parcels"]
+    assert (report["compiled"], report["journals_differ"]) == (False, False)
     for key in ("cpu_ms_per_parcel", "events_per_parcel", "parcels_per_s", "not_injectable"):
         assert report[key]
 
