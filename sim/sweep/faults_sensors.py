@@ -129,7 +129,7 @@ def neighbours_code(scene: Scene, rng: Random, name: str) -> None:
         code = _first_code(inputs)
         if code is None:
             return None
-        if not before or before[0] == code.text:
+        if not before or before[0] == code.text or before[0] not in scene.plant.codes_told:
             before[:] = [code.text]
             return None
         return inputs._replace(codes=(replace(code, text=before[0]),))
@@ -156,8 +156,9 @@ def twin_parcel(scene: Scene, rng: Random, name: str) -> None:
         code = _first_code(inputs)
         if code is None or twin:
             return None
-        if not first:
-            first.append(code)
+        if not first or first[0].text not in scene.plant.codes_told:
+            # a copy whose original nobody could read is the original, for all that a line can know
+            first[:], weight[:] = [code], []
             return None
         twin.append(code)
         return inputs._replace(codes=(replace(code, text=first[0].text),))
