@@ -36,6 +36,11 @@ class Belt:
         self.offset_ns = None
         self.counts_at_ns = 0
 
+    def forget_motion(self, speed_mm_per_s: int) -> None:
+        """Word of a start or of another speed may be lost: it moves, and not slower than it should."""
+        self.running = True
+        self.speed_mm_per_s = max(self.speed_mm_per_s, speed_mm_per_s)
+
     def sample(self, at_ns: int, plc_time_us: int, counts: int) -> None:
         """The encoder stood at `counts` at PLC time `plc_time_us`; we learn it at host time `at_ns`."""
         seen_ns = at_ns - plc_time_us * NS_PER_US

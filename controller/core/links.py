@@ -155,6 +155,7 @@ def ring_gap(turn: Turn, event: RingGap) -> None:
 def records_lost(turn: Turn) -> None:
     """Records are gone for good: nothing on the belt is proven any more."""
     turn.raise_alarm(AlarmKind.RECORDS_LOST)
+    turn.state.belt.forget_motion(turn.settings.belt_speed_mm_per_s)
     _forget_lanes(turn)
     for parcel in list(turn.state.parcels.values()):
         hold_at_once(turn, parcel, Reason.RECORDS_LOST)

@@ -1,7 +1,8 @@
 """Faults of the conveyor: hands, guards, encoder, drive, gates, lanes, jams, stops.
 
-What no PLC and no host could see is left out and said: an encoder that slips further than the window of
-an eye after the last eye, a body laid on the belt behind it, a gate whose feedback lies.
+What no PLC and no host could see is left out and said: an encoder that slips further than the reserve of
+a lease between the last eye and the gate (docs/limits.md), a body laid on the belt behind it, a gate whose
+feedback lies.
 """
 
 from dataclasses import replace
@@ -19,6 +20,8 @@ from sim.truth import FaultKind
 # Parcels that nobody fed: their numbers lie beyond every run's.
 ADDED_FROM = 1_000_000
 SLIP_COUNTS_MAX = 40
+# At 1,000 mm/s and one count a millimetre, what the PLC's gate margin of 5 ms makes good.
+SLIP_WITH_LEASES = 5
 # The last eye stands at 3,600 mm; what is laid on behind it is seen by none.
 ADDED_MM = (200, 3_300)
 CLEAR_MM = 20
@@ -104,13 +107,31 @@ def zone_opened(scene: Scene, rng: Random, name: str) -> None:
 # --- belt -----------------------------------------------------------------------------------------
 
 
-def encoder_slip(scene: Scene, rng: Random, name: str) -> None:
-    """The encoder counts too much or too little, within the window of an eye."""
+def encoder_slip(scene: Scene, rng: Random, name: str, tries: int = _TRIES) -> None:
+    """The encoder counts too much or too little, within the window of an eye; within the reserve of a
+    lease where a body without an eye before it has one."""
     slip = rng.randint(3, SLIP_COUNTS_MAX) * rng.choice((-1, 1))
+    if abs(slip) > SLIP_WITH_LEASES and _gates_are_in_use(scene):
+        if tries:
+            again = lambda: encoder_slip(scene, rng, name, tries - 1)  # noqa: E731
+            scene.agenda.after(_TRY_MS * NS_PER_MS, again)
+        return
     scene.windows.open_for(6_500, FaultKind.BY_HAND)
     scene.count(name)
     belt = scene.plant.world.belt
     belt.counts_start = u32_sum(belt.counts_start, slip)
+
+
+def _gates_are_in_use(scene: Scene) -> bool:
+    """A gate is away from hold, or a body that no eye will see again is on its way to one."""
+    plc = scene.plant.plc
+    if plc is None:
+        return False
+    leased = any(
+        row.lane is not None and row.eyes_passed == len(plc.plant.line.eyes)
+        for row in plc.plant.rows
+    )
+    return leased or not all(drive.at_hold for drive in plc.gates.drives.values())
 
 
 def speed_change(scene: Scene, rng: Random, name: str) -> None:

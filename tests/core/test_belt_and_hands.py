@@ -4,8 +4,8 @@ import pytest
 
 from controller.core import events as e
 from controller.core.commands import CommitVerdict
-from controller.core.vocabulary import BeltCause, BeltMotion, Reason
-from tests.core.story import SETTINGS, Line, held_for, verdict_in
+from controller.core.vocabulary import BeltCause, BeltMotion, Destination, LinkFault, Reason
+from tests.core.story import BOOT, SESSION, SETTINGS, Line, held_for, sent_in, verdict_in
 
 EYE_2 = 800
 
@@ -45,3 +45,18 @@ def test_a_parcel_that_came_into_an_opened_zone_before_we_heard_of_it_is_held() 
     line = Line()
     line.lease(100, 1)
     assert line.record(2_600, e.ZoneOpened, 1, 0, 3_000, 3_400, counts=1_100) == ()
+
+
+def test_a_belt_whose_start_was_told_by_a_lost_record_is_not_believed_to_stand() -> None:
+    """Found by the sweep: the record was in a file that was set aside, and a release was sent again long
+    after its body had passed the decision point."""
+    line = Line()
+    line.record(100, e.BeltChanged, 0, 0, BeltMotion.STOPPED, 0, BeltCause.HOST_PERMIT)
+    line.tell(3_000, e.RingGap(BOOT, line.ring_seq, line.ring_seq + 5))
+    line.ring_seq += 4
+    line.until_verdict(3_100, 1)
+    (release,) = sent_in(line.durable(5_360, 1))
+    assert release.destination is Destination.RELEASE
+    line.tell(5_400, e.PlcLost(LinkFault.SILENT))
+    told = line.tell(7_200, e.PlcConnected(BOOT, SESSION, 1, line.ring_seq + 1, 9, ()))
+    assert Destination.RELEASE not in [sent.destination for sent in sent_in(told)]
