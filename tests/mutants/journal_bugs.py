@@ -130,6 +130,13 @@ JOURNAL_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "DB corrupt, bit rot",
         RECOVERY,
+        "    return header.set_aside if whole else ()",
+        "    return header.set_aside",
+        "a header that was changed still speaks for the file set aside before it",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        RECOVERY,
         "    step = SEQ_STEP_AFTER_LOSS * len(set_aside) if set_aside else 1",
         "    step = 1",
         "numbers that a corrupt file had given are given again",

@@ -49,6 +49,13 @@ TRACKING_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "encoder slip, belt stop and restart",
         LINKS,
+        "    turn.state.belt.forget_motion(turn.settings.belt_speed_mm_per_s)\n",
+        "",
+        "a belt whose start was lost is believed to stand, and releases go out late",
+    ),
+    Mutant(
+        "encoder slip, belt stop and restart",
+        LINKS,
         "    belt.running = running\n",
         "    belt.running = True\n",
         "deadlines run on while the belt stands",
@@ -137,8 +144,8 @@ GATE_AND_LANE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "hold lane full",
         LINKS,
-        "    turn.raise_alarm(AlarmKind.RECORDS_LOST)\n    _forget_lanes(turn)\n",
-        "    turn.raise_alarm(AlarmKind.RECORDS_LOST)\n",
+        "    _forget_lanes(turn)\n    for parcel",
+        "    for parcel",
         "a lane that became free in a lost record stops the line for good",
     ),
     Mutant(
