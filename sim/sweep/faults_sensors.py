@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
+from controller.core.identity import complete_codes
 from controller.core.units import NS_PER_MS, u32_difference
 from sim.plc_io import CodeSeen, PlcInputs, ScaleReading
 from sim.sweep.scene import Scene
@@ -47,6 +48,13 @@ def _distort(
 
     scene.plant.distortions.append(distortion)
     scene.agenda.after(_WAIT_MS * NS_PER_MS, over)
+
+
+def _is_read(scene: Scene, text: str) -> bool:
+    """Whether the host has this label of a body that is on the belt."""
+    core = scene.host.core
+    parcels = core.state.parcels.values() if core is not None else ()
+    return any(text in complete_codes(parcel.code_parts) for parcel in parcels)
 
 
 def _first_code(inputs: PlcInputs) -> CodeSeen | None:
@@ -129,7 +137,7 @@ def neighbours_code(scene: Scene, rng: Random, name: str) -> None:
         code = _first_code(inputs)
         if code is None:
             return None
-        if not before or before[0] == code.text or before[0] not in scene.plant.codes_told:
+        if not before or before[0] == code.text or not _is_read(scene, before[0]):
             before[:] = [code.text]
             return None
         return inputs._replace(codes=(replace(code, text=before[0]),))
@@ -156,7 +164,7 @@ def twin_parcel(scene: Scene, rng: Random, name: str) -> None:
         code = _first_code(inputs)
         if code is None or twin:
             return None
-        if not first or first[0].text not in scene.plant.codes_told:
+        if not first or not _is_read(scene, first[0].text):
             # a copy whose original nobody could read is the original, for all that a line can know
             first[:], weight[:] = [code], []
             return None

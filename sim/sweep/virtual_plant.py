@@ -47,8 +47,6 @@ class VirtualPlant:
         self.scan_us = numbers.scan_ms * 1_000
         self.distortions: list[Distortion] = []
         self.torn_scans = 0
-        # what a scanner has really told a PLC
-        self.codes_told: set[str] = set()
         self.on_notes: Callable[[tuple[Note, ...]], None] = lambda notes: None
         self._line = line
         self._rng = rng
@@ -91,8 +89,6 @@ class VirtualPlant:
             inputs = distortion(inputs)
         if self.plc is None:
             return
-        if inputs.codes:
-            self.codes_told.update([code.text for code in inputs.codes])
         medium, image = self.medium, self.plc.registers.image
         medium.whole()
         before = image.copy() if self.torn_scans else None
