@@ -20,6 +20,17 @@ from controller.core.settings import LineSettings, Rules
 from controller.core.vocabulary import Destination
 
 SECTIONS = ("line", "lanes", "plc", "xray", "api", "paths")
+# What no scale, belt or picture of such a line can show: a slip of the unit, not a tolerance.
+_RULES_MAX = {
+    "weight_tolerance_mg": 10_000_000,
+    "picture_length_tolerance_mm": 500,
+    "picture_width_tolerance_mm": 500,
+    "metal_area_mm2_max": 1_000_000,
+    "opaque_area_mm2_max": 1_000_000,
+    "scale_zero_mg_max": 10_000_000,
+    "rows_missing_max": 1_000,
+    "inspection_permille": 1_000,
+}
 DESTINATIONS = {destination.name.lower(): destination for destination in Destination}
 
 
@@ -71,6 +82,10 @@ def parse_rules(text: str, name: str) -> Rules:
         raise toml.error(
             ("weight_tolerance_permille",), "a weight tolerance over 1000 permille checks nothing."
         )
+    for key, most in _RULES_MAX.items():
+        if getattr(rules, key) > most:
+            why = f"{key} is {getattr(rules, key)}, but more than {most} checks nothing."
+            raise toml.error((key,), why)
     _check_releasing(toml, rules)
     _check_forms(toml, rules)
     return rules

@@ -45,6 +45,7 @@ def findings(line: LineSettings, rate_parcels_per_h: int) -> Iterator[Finding]:
     yield from _values(line, rate_parcels_per_h)
     yield from _positions(line)
     yield from _lanes(line)
+    yield from _attachment(line)
     yield from _time_to_decide(line)
     yield from _pitch(line, rate_parcels_per_h)
 
@@ -191,6 +192,16 @@ def _destinations(line: LineSettings) -> Iterator[Finding]:
                 f"lane {release.number} serves release and {other.name.lower()}: held parcels would "
                 "stand among released ones.",
             )
+
+
+def _attachment(line: LineSettings) -> Iterator[Finding]:
+    """Half of the least gap, so that a reading can never be the neighbour's."""
+    if 2 * line.attach_window_mm > gate_lead_mm(line):
+        yield (
+            ("line", "attach_window_mm"),
+            f"attach_window_mm is {line.attach_window_mm}, more than half of the least gap of "
+            f"{gate_lead_mm(line)} mm: a reading of the next parcel would pass for this one's.",
+        )
 
 
 def _time_to_decide(line: LineSettings) -> Iterator[Finding]:

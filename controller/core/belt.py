@@ -15,6 +15,8 @@ from controller.core.units import (
     u32_difference,
 )
 
+# PLC time counts from any start, 1601 for one: this much of it goes with its offset into 64 bits of ns.
+_PLC_TIME_SPAN_US = 1 << 53
 # Two quartz clocks drift apart by less than this; 1/20,000 = 50 ppm.
 _DRIFT_DIVISOR = 20_000
 
@@ -43,6 +45,7 @@ class Belt:
 
     def sample(self, at_ns: int, plc_time_us: int, counts: int) -> None:
         """The encoder stood at `counts` at PLC time `plc_time_us`; we learn it at host time `at_ns`."""
+        plc_time_us %= _PLC_TIME_SPAN_US
         seen_ns = at_ns - plc_time_us * NS_PER_US
         if self.offset_ns is None:
             self.offset_ns = seen_ns

@@ -211,14 +211,14 @@ def _line_reasons(turn: Turn, parcel: Parcel) -> tuple[Reason, ...]:
 
 
 def _has_twin(turn: Turn, parcel: Parcel) -> bool:
-    """Another body on the belt names the same list, or shows the same code: which one is it?
+    """Another body on the belt names the same list, or shows its waybill: which one is it?
 
     Whatever else the other one names, and whether or not its look-up was answered.
     """
-    key, codes = parcel.lists[0].list_key, set(complete_codes(parcel.code_parts))
+    key, waybill = parcel.lists[0].list_key, parcel.lists[0].waybill
     return any(
         any(facts.list_key == key for facts in other.lists)
-        or not codes.isdisjoint(complete_codes(other.code_parts))
+        or waybill in complete_codes(other.code_parts)
         for other in turn.state.parcels.values()
         if other is not parcel
     )

@@ -57,7 +57,6 @@ def host_started(turn: Turn, event: HostStarted) -> None:
     turn.state.session = event.session
     turn.state.plc_up = False
     turn.state.xray.up = False
-    turn.state.journal_ok = True
     turn.state.early_pictures.clear()
     turn.state.belt.forget_clock()
     turn.state.utc_ns = 0

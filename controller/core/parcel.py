@@ -136,6 +136,8 @@ class Parcel:
     picture: PictureFindings | None = None
     picture_placed: bool = False
     flags: tuple[Reason, ...] = ()
+    # Codes that another body on the belt showed, too: a doubt if one of them is this parcel's label.
+    shared_codes: tuple[str, ...] = ()
     identify_asked: bool = False
     decide_asked_at_ns: int = -1
     left_sensors_at_ns: int = -1

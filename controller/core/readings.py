@@ -35,7 +35,9 @@ AGREEING_TO_PROVE = 2
 def _in_place(turn: Turn, parcel: Parcel, record: PlcRecord, device_mm: int) -> bool:
     """The parcel covered the device (leading edge to trailing edge, with the window) at the record."""
     travelled_mm = turn.state.belt.travelled_mm(record.encoder_counts, parcel.entered_counts)
-    length_mm = max(parcel_length_mm(parcel, turn.settings), turn.settings.parcel_length_max_mm)
+    length_mm = parcel_length_mm(parcel, turn.settings)
+    if length_mm < 0:
+        length_mm = turn.settings.parcel_length_max_mm
     window_mm = turn.settings.attach_window_mm
     if device_mm - window_mm <= travelled_mm <= device_mm + length_mm + window_mm:
         return True
@@ -64,11 +66,17 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
 
 
 def _flag_twins(turn: Turn, parcel: Parcel, codes: tuple[str, ...]) -> None:
-    """Two bodies on the belt show one code: which one is it? That doubt outlives the body that leaves."""
-    for other in turn.state.parcels.values():
-        if other is not parcel and not set(codes).isdisjoint(complete_codes(other.code_parts)):
-            parcel.flag(Reason.DUPLICATE)
-            other.flag(Reason.DUPLICATE)
+    """Two bodies on the belt show one code: which one is it, if it is a label? That doubt outlives the
+    body that leaves, and takes back what the other one was given."""
+    for other in list(turn.state.parcels.values()):
+        shared = tuple(code for code in codes if code in complete_codes(other.code_parts))
+        if other is parcel or not shared:
+            continue
+        for each in (parcel, other):
+            new = tuple(code for code in shared if code not in each.shared_codes)
+            each.shared_codes = (*each.shared_codes, *new)
+        if other.verdict is not None and other.verdict.waybill in shared:
+            revoke(turn, other, Reason.DUPLICATE)
 
 
 def _is_known_part(parcel: Parcel, record: CodeRead) -> bool:
@@ -101,6 +109,7 @@ def weighed(turn: Turn, parcel: Parcel, record: Weighed) -> None:
         )
     else:
         parcel.weight_valid = False  # two readings for one pass: which one is it?
+        revoke(turn, parcel, Reason.WEIGHT_NOT_VALID)
     if standing or abs(record.zero_mg) > zero_limit_mg:
         turn.raise_alarm(AlarmKind.SCALE_FAULT, record.source)
     else:
@@ -115,6 +124,7 @@ def dimensioned(turn: Turn, parcel: Parcel, record: Dimensioned) -> None:
         parcel.dimensions = record
     else:  # two readings for one pass: which one is it?
         parcel.dimensions = replace(parcel.dimensions, measurable=False)
+        revoke(turn, parcel, Reason.NO_DIMENSIONS)
     advance(turn, parcel)
 
 
@@ -140,6 +150,8 @@ def triggered(turn: Turn, parcel: Parcel, record: Triggered) -> None:
 
 def picture_found(turn: Turn, picture: PictureFindings) -> None:
     """Findings find their parcel by trigger number; the encoder and the length must then agree."""
+    if picture.source != turn.settings.xray_source:
+        return
     for parcel in turn.state.parcels.values():
         trigger = parcel.trigger
         if trigger and (trigger.source, trigger.trigger_no) == (picture.source, picture.trigger_no):

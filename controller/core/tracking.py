@@ -52,6 +52,8 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
     state = turn.state
     previous = state.parcels.get(record.track_id)
     if previous is not None:
+        if previous.state is not ParcelState.DIVERTING:
+            hold_at_once(turn, previous, Reason.UNKNOWN_PARCEL)
         end_pass(turn, previous, OutcomeKind.NOT_SEEN, 0)
     while len(state.parcels) >= turn.settings.parcels_on_belt_max:
         oldest = next(iter(state.parcels.values()))
@@ -124,8 +126,8 @@ def gate_moved(turn: Turn, record: GateMoved) -> None:
     parcel = turn.state.parcels.get(record.track_id) if record.track_id else None
     if record.phase is GatePhase.STUCK:
         turn.raise_alarm(AlarmKind.GATE_STUCK, record.source, parcel.pass_no if parcel else 0)
-        if record.position is not GatePosition.HOLD:
-            turn.state.abort_cause = LineCause.GATE_FAULT
+        # The record names what was ordered: wherever it stands, it is not known to be there.
+        turn.state.abort_cause = LineCause.GATE_FAULT
     elif record.phase is GatePhase.BEGAN and parcel is not None:
         if record.position is not GatePosition.HOLD:
             _gate_began(turn, parcel, record)

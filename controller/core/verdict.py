@@ -110,7 +110,8 @@ def _identify(
     facts = parcel.lists[0]
     earlier = facts.earlier_passes
     looped = sum(other.end is PassEnd.RECIRCULATED for other in earlier)
-    if is_duplicate(earlier, parcel.pass_no) or looped > rules.recirculations_max:
+    twin = facts.waybill in parcel.shared_codes
+    if twin or is_duplicate(earlier, parcel.pass_no) or looped > rules.recirculations_max:
         reasons.add(Reason.DUPLICATE)
     return facts
 

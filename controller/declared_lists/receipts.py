@@ -95,9 +95,14 @@ def releases(status: int) -> bool:
     return status_of(status).standing is Standing.RELEASE
 
 
+def second_of(stand: Stand) -> str:
+    """The second (YYYYMMDDhhmmss, as appTime) in which customs gave `stand`."""
+    return stand.return_time[:_SECONDS_DIGITS]
+
+
 def given_before(stand: Stand, app_time: str) -> bool:
     """True if customs gave `stand` before the second of `app_time` (YYYYMMDDhhmmss)."""
-    return stand.return_time[:_SECONDS_DIGITS] < app_time
+    return second_of(stand) < app_time
 
 
 def spoken_for_content(stand: Stand, changed: bool, app_time: str) -> Stand:

@@ -13,8 +13,8 @@ from controller.declared_lists.joins import Names, Tie, speaks_for, tie
 from controller.declared_lists.receipts import (
     NO_RECEIPT,
     Stand,
-    given_before,
     releases,
+    second_of,
     spoken_for_content,
     weight_of,
 )
@@ -40,8 +40,11 @@ _RECEIPTS = _SHARING.format(
     columns=f"receipt_id, status, return_time, {NAME_COLUMNS}", table="receipts", limit=RECEIPTS_MAX
 )
 _LISTS = _SHARING.format(columns=_LIST_COLUMNS, table="live_lists", limit=LISTS_MAX)
-# A receipt that customs gave for a list stays that list's when it is deleted afterwards.
-_RIVALS = _SHARING.format(columns=_LIST_COLUMNS, table="lists", limit=LISTS_MAX)
+# A receipt that customs gave for a list stays that list's when it is deleted afterwards. Those deleted
+# before do not count, and must not take the place of those that do.
+_RIVALS = _SHARING.format(columns=_LIST_COLUMNS, table="lists", limit=LISTS_MAX).replace(
+    " ORDER BY", " AND (NOT deleted OR ?4 < app_time) ORDER BY"
+)
 # The column `changed` of a list that was declared twice for one moment with different content.
 DISPUTED = 2
 _LIST = f"SELECT {_LIST_COLUMNS} FROM lists WHERE list_key = ?"
@@ -113,15 +116,11 @@ def settled(connection: apsw.Connection, declared: StoredList) -> Stand:
     return NO_RECEIPT
 
 
-def _could_be_meant(rival: StoredList, stand: Stand) -> bool:
-    """A live list, or one that was deleted only after customs had spoken."""
-    return not rival.deleted or given_before(stand, rival.app_time)
-
-
 def _may_release(connection: apsw.Connection, declared: StoredList, receipt: StoredReceipt) -> bool:
     names = receipt.names
-    rows = connection.execute(_RIVALS, (names.cop_no, names.pre_no, names.invt_no))
-    rivals = [rival for rival in map(_stored_list, rows) if _could_be_meant(rival, receipt.stand)]
+    spoken = second_of(receipt.stand)
+    rows = connection.execute(_RIVALS, (names.cop_no, names.pre_no, names.invt_no, spoken))
+    rivals = [_stored_list(row) for row in rows]
     ids = [rival.list_id for rival in rivals]
     if declared.list_id not in ids:
         return False

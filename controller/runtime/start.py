@@ -45,6 +45,9 @@ def replayed_core(
     if recovered.set_aside:
         # Numbers given out in the lost records must not be given again.
         core.state.next_pass_no += PASS_NO_STEP_AFTER_LOSS * len(recovered.set_aside)
+        # Into the header that names the files: a start killed after it must not end the failure.
+        core.state.journal_ok = False
+    core.state.belt.counts_per_m = line.encoder_counts_per_m
     return LineController(line, core.state)
 
 

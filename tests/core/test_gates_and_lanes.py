@@ -64,7 +64,7 @@ def test_a_gate_that_no_longer_moves_is_an_alarm_with_its_parcel() -> None:
     stuck = line.record(4_300, e.GateMoved, 1, 1, GatePhase.STUCK, GatePosition.HOLD, 400)
     (alarm,) = [c for c in stuck if isinstance(c, RaiseAlarm)]
     assert (alarm.kind, alarm.subject, alarm.pass_no) == (AlarmKind.GATE_STUCK, 1, 1)
-    assert line.core.state.state is LineState.EXECUTE, "stuck at hold is safe"
+    assert condition(line) == (LineState.ABORTED, LineCause.GATE_FAULT), "ordered is not there"
 
 
 def test_a_gate_stuck_open_aborts_the_line() -> None:

@@ -144,6 +144,13 @@ JOURNAL_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "DB corrupt, bit rot",
         START,
+        "        core.state.journal_ok = False\n",
+        "",
+        "a start that is killed after its header ends a journal failure without anybody's word",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        START,
         "    if recovered.set_aside:\n        # Numbers",
         "    if False:\n        # Numbers",
         "pass numbers that a corrupt file had given are given again",

@@ -165,8 +165,8 @@ GATE_AND_LANE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "gate stuck at RELEASE",
         TRACKING,
-        "            turn.state.abort_cause = LineCause.GATE_FAULT",
-        "            pass",
+        "        turn.state.abort_cause = LineCause.GATE_FAULT",
+        "        pass",
         "the line runs on with a gate stuck open",
     ),
     Mutant(
