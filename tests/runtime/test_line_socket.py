@@ -13,7 +13,7 @@ from controller.core.commands import TellVision
 from controller.core.line import LineController
 from controller.core.state import first_state
 from controller.core.vocabulary import LineRequest
-from controller.runtime.line_socket import LineSocket
+from controller.runtime.line_socket import CONNECTIONS_MAX, UNREAD_BYTES_MAX, LineSocket
 from tests.core.story import RULES, SETTINGS
 
 
@@ -110,3 +110,33 @@ async def test_oversized_frame_ends_the_connection(room: Room) -> None:
     client.writer.write((wire.FRAME_BYTES_MAX + 1).to_bytes(4, "big"))
     (refusal,) = await client.receive()
     assert "bytes" in refusal.why
+
+
+async def test_one_client_too_many_is_refused_and_the_others_are_served(room: Room) -> None:
+    hello = (wire.Hello("api", 0, 1), e.LineRequested(LineRequest.STOP, "S"))
+    first = await room.client(*hello)
+    for _ in range(CONNECTIONS_MAX - 1):
+        await room.client(*hello)
+    for _ in range(CONNECTIONS_MAX):
+        await room.delivered.get()
+    one_too_many = await room.client(*hello)
+    (refusal,) = await one_too_many.receive()
+    assert refusal == wire.Refused(f"{CONNECTIONS_MAX} clients are connected already")
+    core = LineController(SETTINGS, first_state(SETTINGS, "r", RULES))
+    room.socket.show(lambda: core.snapshot(5))
+    assert await first.receive() == [core.snapshot(5)]
+    assert room.delivered.empty()
+
+
+async def test_a_page_that_does_not_read_is_sent_no_more_than_a_bounded_backlog(
+    room: Room,
+) -> None:
+    await room.client(wire.Hello("api", 0, 1), e.LineRequested(LineRequest.STOP, "S"))
+    await room.delivered.get()
+    core = LineController(SETTINGS, first_state(SETTINGS, "r", RULES))
+    frame_bytes = len(wire.encode_frame(core.snapshot(5)))
+    for _ in range(4 * UNREAD_BYTES_MAX // frame_bytes):
+        room.socket.show(lambda: core.snapshot(5))
+    (connection,) = room.socket._connections
+    waiting = connection._writer.transport.get_write_buffer_size()
+    assert UNREAD_BYTES_MAX < waiting <= UNREAD_BYTES_MAX + frame_bytes
