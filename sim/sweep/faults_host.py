@@ -168,14 +168,14 @@ def vision_crash(scene: Scene, rng: Random, name: str) -> None:
         return
     window = scene.windows.open(FaultKind.XRAY)
     scene.vision.on_silence = scene.once(name)
-    scene.vision.crash()
 
     def back() -> None:
         window.end()
         if not scene.vision.up:
-            scene.vision.start()  # the host may die of the news
+            scene.vision.start()
 
     scene.agenda.after(rng.randrange(300, 4_000) * NS_PER_MS, back)
+    scene.vision.crash()  # the host may die of the news
 
 
 def vision_hang(scene: Scene, rng: Random, name: str) -> None:
