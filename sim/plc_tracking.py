@@ -177,10 +177,13 @@ class Tracking:
     # --- readings ---------------------------------------------------------------------------------
 
     def _under(self, counts: int, position_mm: int) -> int:
-        """Track id of the body over this place at these counts, 0 if none is within the window."""
+        """Track id of the body over this place at these counts, 0 if none is within the window; one that
+        its lane's eye has seen has had its last record."""
         plant = self.plant
         best, best_off_mm = 0, plant.line.attach_window_mm + 1
         for row in plant.rows:
+            if row.seen:
+                continue
             travelled = u32_difference(counts, row.induct_counts)
             leading_mm = mm_from_counts(travelled, plant.line.encoder_counts_per_m)
             length_mm = plant.leading_mm(row) - plant.trailing_mm(row)

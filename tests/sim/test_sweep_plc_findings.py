@@ -4,6 +4,7 @@ import pytest
 
 from controller.core import events
 from plc import register_map as m
+from sim.plc_io import CodeSeen
 from sim.plc_rows import PlcSettings
 from tests.sim.plc_rig import Rig, parcels
 
@@ -42,3 +43,22 @@ def test_room_for_every_row_of_the_table_is_told_once() -> None:
         rig.world.lanes[5].capacity_parcels = capacity
         rig.run_ms(50)
     assert not rig.of(events.LaneChanged)
+
+
+def test_a_reading_that_comes_when_its_parcel_is_in_its_lane_is_nobodys() -> None:
+    """The host had ended the pass: a record of the same id opened one that never ended."""
+    rig = Rig(parcels(1))
+    rig.run_until(lambda: bool(rig.of(events.CodeRead)))
+    (read,) = rig.of(events.CodeRead)
+    rig.run_until(lambda: bool(rig.of(events.LaneSeen)))
+    late = CodeSeen(read.encoder_counts, read.plc_time_us, 1, 1, read.text)
+    step = rig.world.step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            rig.world,
+            "step",
+            lambda now_us, outputs: step(now_us, outputs)._replace(codes=(late,)),
+        )
+        rig.scan()
+    rig.run_ms(100)
+    assert [record.track_id for record in rig.of(events.CodeRead)] == [read.track_id, 0]
