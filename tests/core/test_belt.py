@@ -121,6 +121,18 @@ def test_a_standing_belt_stays_where_it_is() -> None:
     assert belt.counts_now(8 * S) == 700
 
 
+@pytest.mark.parametrize(
+    ("known_mm_per_s", "told_mm_per_s", "believed_mm_per_s"),
+    [(1_500, 1_000, 1_500), (500, 1_000, 1_000)],
+)
+def test_a_belt_of_which_word_was_lost_moves_and_not_slower_than_it_should(
+    known_mm_per_s: int, told_mm_per_s: int, believed_mm_per_s: int
+) -> None:
+    belt = replace(BELT, running=False, speed_mm_per_s=known_mm_per_s)
+    belt.forget_motion(told_mm_per_s)
+    assert (belt.running, belt.speed_mm_per_s) == (True, believed_mm_per_s)
+
+
 def test_the_encoder_wraps_at_32_bits() -> None:
     belt = belt_after((5 * S, US_PER_S, (1 << 32) - 100))
     assert belt.counts_now(6 * S) == 2900

@@ -162,6 +162,16 @@ def test_identity(
     assert judged.facts == (facts() if found == 1 else None)
 
 
+@pytest.mark.parametrize(
+    ("shared", "reasons"),
+    [((), ()), (("6901234567892",), ()), (("6901234567892", "W1"), (Reason.DUPLICATE,))],
+)
+def test_a_code_that_another_body_shows_is_a_doubt_if_it_is_the_label(
+    shared: tuple[str, ...], reasons: tuple[Reason, ...]
+) -> None:
+    assert judge(parcel(shared_codes=shared), (), SETTINGS, RULES).reasons == reasons
+
+
 BESIDE = (code("W1"), code("W2", 2))
 
 
