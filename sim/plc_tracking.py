@@ -98,8 +98,8 @@ class Tracking:
         plant = self.plant
         self._clear_counts[edge.eye] = edge.counts
         seen = self._open.pop(edge.eye, None)
-        if seen is None or seen.row is None:
-            return
+        if seen is None or seen.row is None or seen.row not in plant.rows:
+            return  # a body that was lost meanwhile has had its last record
         length_counts = u32_difference(edge.counts, seen.counts)
         plant.measure(seen.row, length_counts)
         head = (edge.eye, seen.row.track_id, seen.counts, edge.at_us)

@@ -6,7 +6,7 @@ from controller.core import events
 from plc import register_map as m
 from sim.plc_io import CodeSeen
 from sim.plc_rows import PlcSettings
-from tests.sim.plc_rig import Rig, parcels
+from tests.sim.plc_rig import LINE, Rig, parcels
 
 
 @pytest.mark.parametrize("before_wrap", [4, 24, 60, 109])
@@ -62,3 +62,17 @@ def test_a_reading_that_comes_when_its_parcel_is_in_its_lane_is_nobodys() -> Non
         rig.scan()
     rig.run_ms(100)
     assert [record.track_id for record in rig.of(events.CodeRead)] == [read.track_id, 0]
+
+
+def test_a_body_that_was_told_lost_under_an_eye_is_told_nothing_of_any_more() -> None:
+    """Its edge at the eye came later: the host opened a pass for it that never ended."""
+    rig = Rig(parcels(1))
+    rig.run_until(lambda: len(rig.of(events.EyePassed)) == 1)
+    rig.to_mm(1, LINE.eyes[1].position_mm + 100)
+    (row,) = rig.plc.plant.rows
+    rig.plc.plant.record(events.ParcelLost, LINE.eyes[1].number, row.track_id)
+    rig.plc.plant.drop(row)
+    rig.run_ms(500)
+    assert len(rig.of(events.ParcelLost)) == 1
+    last = [record for record in rig.records if record.track_id == row.track_id][-1]
+    assert isinstance(last, events.ParcelLost)
