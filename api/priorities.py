@@ -26,6 +26,7 @@ _PRIORITY = {
     AlarmKind.CLOCK_STEP: LOW,
     AlarmKind.HOST_RESTARTED: LOW,
     AlarmKind.CERTIFICATE_ENDS: LOW,
+    AlarmKind.RECORD_AFTER_END: LOW,
 }
 
 # Urgency of a line state; 0: nothing to do. EXECUTE is the normal day.

@@ -111,8 +111,12 @@ def _ring_record(turn: Turn, record: e.PlcRecord) -> None:
     if about_parcel is None:
         _ABOUT_LINE[type(record)](turn, record)
     elif record.track_id:
-        parcel = state.parcels.get(record.track_id) or tracking.adopt(turn, record)
-        about_parcel(turn, parcel, record)
+        parcel = state.parcels.get(record.track_id)
+        # An eye that sees it in a lane is believed even then: it proves where a body went.
+        if parcel or record.track_id not in state.ended_ids or isinstance(record, e.LaneSeen):
+            about_parcel(turn, parcel or tracking.adopt(turn, record), record)
+        else:
+            readings.after_the_end(turn, record)
     elif isinstance(record, e.LaneSeen):
         tracking.untracked_seen(turn, record)
 

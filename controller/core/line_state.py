@@ -22,6 +22,7 @@ _OCCURRENCES = frozenset(
         AlarmKind.RELEASED_BUT_BAD_NEWS,
         AlarmKind.PARCEL_LOST,
         AlarmKind.EXTRA_PARCEL,
+        AlarmKind.RECORD_AFTER_END,
         AlarmKind.RECORDS_LOST,
         AlarmKind.PLC_RESTARTED,
         AlarmKind.HOST_RESTARTED,

@@ -108,6 +108,7 @@ def _forget_boot(turn: Turn, event: PlcConnected) -> None:
         hold_at_once(turn, parcel, Reason.PLC_RESTARTED)
         end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
     state.boot_id = event.boot_id
+    state.ended_ids.clear()
     state.last_ring_seq = (event.next_ring_seq - 1) % (1 << 32)
     state.belt.forget_clock()
     _forget_lanes(turn)

@@ -65,14 +65,24 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
     advance(turn, parcel)
 
 
-def _flag_twins(turn: Turn, parcel: Parcel, codes: tuple[str, ...]) -> None:
+def after_the_end(turn: Turn, record: PlcRecord) -> None:
+    """Told of a body that is in its lane, or lost: nothing changes for it and no pass begins. But its
+    scale has counted, and its code is a code that another body may show."""
+    turn.raise_alarm(AlarmKind.RECORD_AFTER_END, record.source)
+    if isinstance(record, Weighed):
+        turn.state.scale_measurement_no = record.measurement_no
+    elif isinstance(record, CodeRead):
+        _flag_twins(turn, None, complete_codes((record,)))
+
+
+def _flag_twins(turn: Turn, parcel: Parcel | None, codes: tuple[str, ...]) -> None:
     """Two bodies on the belt show one code: which one is it, if it is a label? That doubt outlives the
     body that leaves, and takes back what the other one was given."""
     for other in list(turn.state.parcels.values()):
         shared = tuple(code for code in codes if code in complete_codes(other.code_parts))
         if other is parcel or not shared:
             continue
-        for each in (parcel, other):
+        for each in (parcel, other) if parcel is not None else (other,):
             new = tuple(code for code in shared if code not in each.shared_codes)
             each.shared_codes = (*each.shared_codes, *new)
         if other.verdict is not None and other.verdict.waybill in shared:

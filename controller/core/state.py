@@ -77,6 +77,8 @@ class CoreState:
     decision_seq: int = 0
     next_pass_no: int = 1
     parcels: dict[int, Parcel] = field(default_factory=dict)
+    # Track ids of this boot whose bodies are in a lane, or told lost; the oldest leave first.
+    ended_ids: list[int] = field(default_factory=list)
     early_pictures: list[PictureFindings] = field(default_factory=list)
     xray: FrameSource = field(default_factory=FrameSource)
     scale_measurement_no: int = -1

@@ -46,6 +46,9 @@ _REASON_OF_DEFAULT = {
     DefaultCause.GATE_BUSY: Reason.GAP,
 }
 
+# A late record comes within seconds of its body's end; in those seconds no more parcels end than this.
+ENDED_IDS_MAX = 64
+
 
 def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: int) -> Parcel:
     """A new pass under the rules active now."""
@@ -72,6 +75,8 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
     until = state.suspect_until_seq
     if until is not None and u32_difference(until, record.ring_seq) >= 0:
         parcel.flag(Reason.RECORDS_LOST)
+    if record.track_id in state.ended_ids:
+        state.ended_ids.remove(record.track_id)
     state.next_pass_no += 1
     state.tally.inducted += 1
     state.parcels[record.track_id] = parcel
@@ -284,6 +289,9 @@ def end_pass(turn: Turn, parcel: Parcel, kind: OutcomeKind, lane_number: int) ->
     _count(turn, verdict, end)
     turn.step(parcel, Step.END)
     turn.state.parcels.pop(parcel.track_id, None)
+    if kind is not OutcomeKind.NOT_SEEN:  # one that nobody saw go may lie on the belt still
+        turn.state.ended_ids.append(parcel.track_id)
+        del turn.state.ended_ids[:-ENDED_IDS_MAX]
 
 
 def _end_of(turn: Turn, verdict: CommitVerdict, lane_number: int) -> PassEnd:

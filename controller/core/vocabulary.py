@@ -255,6 +255,7 @@ class AlarmKind(IntEnum):
     SCALE_FAULT = 19
     HOST_RESTARTED = 20
     CERTIFICATE_ENDS = 21
+    RECORD_AFTER_END = 22
 
 
 class OutcomeKind(IntEnum):

@@ -122,14 +122,14 @@ IDENTITY_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "duplicate waybill",
         READINGS,
-        "        for each in (parcel, other):",
-        "        for each in (parcel,):",
+        "        for each in (parcel, other) if parcel is not None else (other,):",
+        "        for each in (parcel,) if parcel is not None else ():",
         "the first of two parcels with one label is released",
     ),
     Mutant(
         "duplicate waybill",
         READINGS,
-        "        for each in (parcel, other):",
+        "        for each in (parcel, other) if parcel is not None else (other,):",
         "        for each in (other,):",
         "the second of two parcels with one label is released when the first has left",
     ),
