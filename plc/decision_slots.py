@@ -8,6 +8,7 @@ same parcel that was not written yet. Nothing here outlives the exchange: `drop`
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import Final
 
 from controller.core.commands import SendDecision
 from controller.core.events import DecisionEchoed
@@ -18,7 +19,7 @@ from plc.record_codec import decode_echo, encode_decision
 Words = Sequence[int]
 
 # Neighbouring rows share one FC16 request.
-ROWS_PER_WRITE = m.FC16_REGISTERS_MAX // m.D_SLOT_REGISTERS
+ROWS_PER_WRITE: Final = m.FC16_REGISTERS_MAX // m.D_SLOT_REGISTERS
 
 
 @dataclass(slots=True)

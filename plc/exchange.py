@@ -12,6 +12,7 @@ did not call durable, or carry a decision over from a broken exchange.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from typing import Final
 
 from controller.core.commands import SendDecision
 from controller.core.events import (
@@ -32,8 +33,8 @@ from plc.ring_reader import RegisterRun, RingReader, ring_distance, ring_step
 Words = Sequence[int]
 
 # H and P are neighbours and read together; E follows and is read along while an echo is awaited.
-HEADER_RUN = RegisterRun(m.H_ADDRESS, m.P_ADDRESS + m.P_COUNT)
-HEADER_AND_ECHO_RUN = RegisterRun(m.H_ADDRESS, m.E_ADDRESS + m.E_SLOTS * m.E_SLOT_REGISTERS)
+HEADER_RUN: Final = RegisterRun(m.H_ADDRESS, m.P_ADDRESS + m.P_COUNT)
+HEADER_AND_ECHO_RUN: Final = RegisterRun(m.H_ADDRESS, m.E_ADDRESS + m.E_SLOTS * m.E_SLOT_REGISTERS)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ value torn between its two registers is off by nearly 65,536.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from controller.core.vocabulary import LinkFault, PlcStateBit
 from plc import register_map as m
@@ -16,7 +16,7 @@ from plc.ring_reader import ring_distance
 
 Words = Sequence[int]
 
-_PROBE_U32 = u32_words(m.PROBE_U32)
+_PROBE_U32: Final = u32_words(m.PROBE_U32)
 
 
 class ExchangeFault(Exception):

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Protocol
+from typing import Final, Protocol
 
 from controller.core.commands import SendDecision
 from controller.core.events import PlcLost
@@ -23,15 +23,15 @@ from plc.exchange import HEADER_AND_ECHO_RUN, Counters, Exchange
 from plc.header import ExchangeFault
 from plc.ring_reader import RegisterRun
 
-_LOG = logging.getLogger(__name__)
+_LOG: Final = logging.getLogger(__name__)
 
-_T_ROWS_PER_READ = m.FC3_REGISTERS_MAX // m.T_ROW_REGISTERS
+_T_ROWS_PER_READ: Final = m.FC3_REGISTERS_MAX // m.T_ROW_REGISTERS
 # The life sign goes out between two bursts of record reads, at a PLC scan of 20 ms every 180 ms.
-_RECORD_READS_PER_POLL = 8
+_RECORD_READS_PER_POLL: Final = 8
 # Decisions wait for the next poll rather than keep the life sign from going out.
-_POLL_GAP_MAX_MS = m.LIFE_SIGN_LIMIT_MS // 2
+_POLL_GAP_MAX_MS: Final = m.LIFE_SIGN_LIMIT_MS // 2
 # After these the same connection may serve again; the others need a new one or another PLC.
-_MAY_RECOVER = (LinkFault.SILENT, LinkFault.NO_ANSWER)
+_MAY_RECOVER: Final = (LinkFault.SILENT, LinkFault.NO_ANSWER)
 
 
 class Wire(Protocol):
@@ -308,8 +308,8 @@ class PolledLink:
         self._reported.clear()
 
 
-_E_RUN = RegisterRun(m.E_ADDRESS, m.E_SLOTS * m.E_SLOT_REGISTERS)
-_D_HALVES = tuple(
+_E_RUN: Final = RegisterRun(m.E_ADDRESS, m.E_SLOTS * m.E_SLOT_REGISTERS)
+_D_HALVES: Final = tuple(
     (m.D_ADDRESS + half * m.D_SLOTS // 2 * m.D_SLOT_REGISTERS, m.D_SLOTS // 2 * m.D_SLOT_REGISTERS)
     for half in range(2)
 )

@@ -7,6 +7,7 @@ covers the sequence too, so that a slot pasted together from two records never p
 
 import struct
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from controller.core import events
 from controller.core.commands import SendDecision
@@ -24,8 +25,8 @@ from plc import register_map as m
 
 Words = Sequence[int]
 
-SYMBOLOGY_UNKNOWN = 0
-CODE_BYTES_PER_PART = 28
+SYMBOLOGY_UNKNOWN: Final = 0
+CODE_BYTES_PER_PART: Final = 28
 
 
 class RecordFault(ValueError):
@@ -46,7 +47,7 @@ def _crc_table_entry(index: int) -> int:
     return index
 
 
-_CRC_TABLE = tuple(_crc_table_entry(index) for index in range(256))
+_CRC_TABLE: Final[tuple[int, ...]] = tuple(_crc_table_entry(index) for index in range(256))
 
 
 def words_bytes(words: Words) -> bytes:
@@ -159,21 +160,21 @@ def _decode_belt(head: Head, p: Words) -> events.BeltChanged:
     return events.BeltChanged(*head, BeltMotion(p[0]), p[1], BeltCause(p[2]))
 
 
-KIND_INDUCT = 1
-KIND_EYE = 2
-KIND_CODE = 3
-KIND_WEIGHT = 4
-KIND_DIMENSIONS = 5
-KIND_TRIGGER = 6
-KIND_GATE = 7
-KIND_LANE_SEEN = 8
-KIND_DEFAULT = 9
-KIND_LOST = 10
-KIND_EXTRA = 11
-KIND_ZONE = 12
-KIND_BELT = 13
-KIND_LANE = 14
-KIND_DEVICE = 15
+KIND_INDUCT: Final = 1
+KIND_EYE: Final = 2
+KIND_CODE: Final = 3
+KIND_WEIGHT: Final = 4
+KIND_DIMENSIONS: Final = 5
+KIND_TRIGGER: Final = 6
+KIND_GATE: Final = 7
+KIND_LANE_SEEN: Final = 8
+KIND_DEFAULT: Final = 9
+KIND_LOST: Final = 10
+KIND_EXTRA: Final = 11
+KIND_ZONE: Final = 12
+KIND_BELT: Final = 13
+KIND_LANE: Final = 14
+KIND_DEVICE: Final = 15
 
 _DECODE_PAYLOAD: dict[int, Callable[[Head, Words], events.PlcRecord]] = {
     KIND_INDUCT: lambda h, p: events.Inducted(*h, u32_at(p, 0)),

@@ -7,13 +7,14 @@ out because the PLC judges everything by encoder, which a ramp does not change.
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core.units import u32_sum
 
-NM_PER_MM = 1_000_000
-NM_PER_M = 1_000_000_000
+NM_PER_MM: Final = 1_000_000
+NM_PER_M: Final = 1_000_000_000
 # Enough for every speed change that any parcel on the belt can have lived through.
-_KNOTS_MAX = 256
+_KNOTS_MAX: Final = 256
 
 
 @dataclass(frozen=True, slots=True)

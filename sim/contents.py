@@ -7,16 +7,17 @@ that a real analyser can see it: what it cannot see is another test (`missed`).
 
 import itertools
 from random import Random
+from typing import Final
 
 from sim.parcels import Content, Material
 
-WALL_MM = 12  # carton and padding around the contents
-ORGANIC_MM = (15, 70)  # solid material that the ray passes
-METAL_MM = (4, 8)
+WALL_MM: Final = 12  # carton and padding around the contents
+ORGANIC_MM: Final = (15, 70)  # solid material that the ray passes
+METAL_MM: Final = (4, 8)
 # Largest metal piece that honest goods hold, so that four of them stay under half of 40,000 mm2.
-HONEST_METAL_MM = ((35, 60), (30, 50))
-UNDECLARED_METAL_MM = ((35, 90), (25, 60))
-OVER_METAL_MM = 20  # organic material where metal may lie
+HONEST_METAL_MM: Final = ((35, 60), (30, 50))
+UNDECLARED_METAL_MM: Final = ((35, 90), (25, 60))
+OVER_METAL_MM: Final = 20  # organic material where metal may lie
 
 
 def goods_contents(

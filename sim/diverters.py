@@ -5,15 +5,16 @@ position at the instant the leading edge reaches it, whatever anybody ordered or
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core.settings import Gate, LineSettings
 from controller.core.vocabulary import GatePosition
 from sim.beams import Beam, BeltParcel
 from sim.plc_io import GateFeedback, LaneState
 
-US_PER_MS = 1_000
-_SIGN = {GatePosition.LEFT: -1, GatePosition.HOLD: 0, GatePosition.RIGHT: 1}
-_SIDE_NAME = {GatePosition.LEFT: "left", GatePosition.RIGHT: "right"}
+US_PER_MS: Final = 1_000
+_SIGN: Final = {GatePosition.LEFT: -1, GatePosition.HOLD: 0, GatePosition.RIGHT: 1}
+_SIDE_NAME: Final = {GatePosition.LEFT: "left", GatePosition.RIGHT: "right"}
 
 
 @dataclass(slots=True)
@@ -86,6 +87,8 @@ class Diverter:
         if self.blind or (self._deflection_us == self._target_us and not self.stuck):
             return self._at_end[self._target_us]
         deflection_us = self.deflection_us(at_us)
+        if deflection_us == self._target_us:
+            self._deflection_us = deflection_us  # it has arrived: nothing more to compute
         return self._at_end.get(deflection_us, self._between)
 
     def note_strike(self, from_us: int, to_us: int) -> None:

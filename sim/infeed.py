@@ -6,11 +6,12 @@ It stops when it is not permitted, except that the second of a touching pair com
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from sim.belt import NM_PER_MM, Belt
 from sim.parcels import SimParcel
 
-_US_PER_H = 3_600_000_000
+_US_PER_H: Final = 3_600_000_000
 
 
 @dataclass(slots=True)

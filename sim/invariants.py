@@ -7,7 +7,7 @@ of the controller, of the link or of the soft PLC, never of an operator.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 
 from controller.core import commands as c
 from controller.core import events as e
@@ -22,8 +22,8 @@ from controller.core.vocabulary import (
 Body = tuple[int, int]  # PLC boot id, track id
 # After the host fell silent no gate starts towards a lane later than this, and a scan.
 # The host reckons with an encoder that may have slipped.
-LATE_MM_MAX = 100
-SILENCE_NS_MAX = 520_000_000
+LATE_MM_MAX: Final = 100
+SILENCE_NS_MAX: Final = 520_000_000
 
 
 class InvariantBroken(Exception):

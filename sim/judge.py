@@ -7,6 +7,7 @@ so that a number in a report can be followed to the parcel.
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core.commands import CommitVerdict, RecordOutcome
 from controller.core.settings import LineSettings, Rules
@@ -19,7 +20,7 @@ from sim.workload import Declaration
 from sim.wrong_release import revoke_ns_max, why_wrong
 
 # Whatever a sensor can see, these must never reach the release lane.
-NEVER_MISSED = frozenset(
+NEVER_MISSED: Final = frozenset(
     {
         ParcelKind.NOT_DECLARED,
         ParcelKind.NOT_RELEASED,
@@ -28,11 +29,11 @@ NEVER_MISSED = frozenset(
         ParcelKind.TOUCHING,
     }
 )
-NO_VERDICT = "no_verdict"
+NO_VERDICT: Final = "no_verdict"
 # A receipt sent this long before a verdict may or may not have been known to it.
-RECEIPT_UNDER_WAY_NS = 500 * NS_PER_MS
+RECEIPT_UNDER_WAY_NS: Final = 500 * NS_PER_MS
 # From the gate to the lane eye, the PLC's ring and the journal.
-RECORD_UNDER_WAY_NS = 3_000 * NS_PER_MS
+RECORD_UNDER_WAY_NS: Final = 3_000 * NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ parcel really went. Built from the PLC's notes and the world, never from what a 
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
 from controller.core import events
 from controller.core.units import NS_PER_US, mm_from_counts
@@ -14,7 +15,7 @@ from sim.truth import NEVER, PassTruth
 from sim.world import World
 
 # What the verdict rests on; the induct record starts a pass and an eye gives its length.
-_REQUIRED = (
+_REQUIRED: Final = (
     events.CodeRead,
     events.Weighed,
     events.Dimensioned,

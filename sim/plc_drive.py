@@ -1,6 +1,7 @@
 """May the belt run, may the infeed feed: the soft PLC's answer each scan, with the reason for a stop."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from controller.core import events
 from controller.core.vocabulary import BeltCause, BeltMotion, DefaultCause, Destination
@@ -10,7 +11,7 @@ from sim.plc_io import LaneState, PlcInputs
 from sim.plc_rows import Plant
 
 # Rows that the table keeps free: bodies may still come in after the infeed was told to stop.
-_ROWS_RESERVE = 4
+_ROWS_RESERVE: Final = 4
 
 
 @dataclass(slots=True)

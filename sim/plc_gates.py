@@ -7,6 +7,7 @@ that fails the belt stops before a body meets a gate that is not confirmed where
 """
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core import events
 from controller.core.settings import Gate
@@ -14,9 +15,9 @@ from controller.core.vocabulary import DefaultCause, Destination, GatePhase, Gat
 from sim.plc_io import GateFeedback, GateOrder
 from sim.plc_rows import Plant, Row
 
-_SIDE = {"left": GatePosition.LEFT, "right": GatePosition.RIGHT}
-HOLD = GatePosition.HOLD
-_NEVER_US = 1 << 62
+_SIDE: Final = {"left": GatePosition.LEFT, "right": GatePosition.RIGHT}
+HOLD: Final = GatePosition.HOLD
+_NEVER_US: Final = 1 << 62
 
 
 @dataclass(slots=True)

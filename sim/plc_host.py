@@ -7,6 +7,7 @@ content of its row; hold replaces a lease until the gate begins to move, never t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core import events
 from controller.core.commands import SendDecision
@@ -18,7 +19,7 @@ from sim.plc_io import DecisionNote
 from sim.plc_rows import Plant, Row
 
 # Decision numbers wrap; a difference beyond half the range is an older one.
-_HALF = 1 << 31
+_HALF: Final = 1 << 31
 
 
 @dataclass(slots=True)

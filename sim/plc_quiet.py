@@ -9,7 +9,7 @@ worked through for nothing costs time, one skipped wrongly would be another PLC.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from controller.core.units import u32_difference
 from plc import register_map as m
@@ -17,18 +17,17 @@ from sim.plc_gates import Gates
 from sim.plc_io import PlcInputs
 from sim.plc_rows import Plant, Row
 
-_FAR_MM = 1 << 20
+_FAR_MM: Final = 1 << 20
 
 
 class _GateNow(NamedTuple):
-    """`at_hold`: ordered to hold and there; `leased`: some body has a lease for it."""
+    """`at_hold`: ordered to hold and there."""
 
     number: int
     at_mm: int
     reach_mm: int
     lead_mm: int
     at_hold: bool
-    leased: bool
 
 
 @dataclass(slots=True)
@@ -89,7 +88,10 @@ class Quiet:
         return left_mm * plant.line.encoder_counts_per_m // 1000 - 1
 
     def _gates_now(self) -> list[_GateNow]:
+        """Those at which something can happen: at a gate that holds and is to hold, nothing happens to
+        a body that passes."""
         plant = self.plant
+        leased = [row.lane.gate for row in plant.rows if row.lane is not None]
         return [
             _GateNow(
                 drive.gate.number,
@@ -97,9 +99,9 @@ class Quiet:
                 drive.reach_mm,
                 plant.gate_lead_mm(drive.gate),
                 drive.at_hold,
-                any([r.lane is not None and r.lane.gate == drive.gate.number for r in plant.rows]),
             )
             for drive in self.gates.drives.values()
+            if not drive.at_hold or drive.gate.number in leased
         ]
 
     def _marks_mm(self, row: Row, gates: list[_GateNow]) -> list[int]:
@@ -116,8 +118,6 @@ class Quiet:
         if lane is not None and not row.started:
             marks.append(plant.pre_gate_eye.position_mm)
         for gate in gates:
-            if gate.at_hold and not gate.leased:
-                continue  # at a gate that holds and is to hold nothing happens to a body that passes
             marks.append(gate.at_mm + row.body_mm)  # its trailing edge leaves the gate
             leased_here = lane is not None and lane.gate == gate.number
             if leased_here or not gate.at_hold:

@@ -18,11 +18,15 @@ from sim.plc_io import Note, RecordNote, RegisterWrite
 
 @dataclass(slots=True)
 class Registers:
-    """`image` is what the PLC's own blocks hold; `commits` and `notes` are taken once a scan."""
+    """`image` is what the PLC's own blocks hold; `commits` and `notes` are taken once a scan.
+
+    `keeps_commits`: somebody asks in which order a scan wrote its words.
+    """
 
     image: list[int] = field(default_factory=lambda: [0] * m.MAP_REGISTERS)
     commits: list[RegisterWrite] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    keeps_commits: bool = True
 
     def write(self, address: int, words: Sequence[int]) -> None:
         """Write unless the registers hold these words already."""
@@ -32,13 +36,16 @@ class Registers:
     def force(self, address: int, words: Sequence[int]) -> None:
         """Write also what seems unchanged: blocks C and D, which a host writes."""
         self.image[address : address + len(words)] = words
-        self.commits.append(RegisterWrite(address, tuple(words)))
+        if self.keeps_commits:
+            self.commits.append(RegisterWrite(address, tuple(words)))
 
     def take(self) -> tuple[tuple[RegisterWrite, ...], tuple[Note, ...]]:
-        commits, self.commits = tuple(self.commits), []
-        if not self.notes:
-            return commits, ()
-        notes, self.notes = tuple(self.notes), []
+        commits: tuple[RegisterWrite, ...] = ()
+        notes: tuple[Note, ...] = ()
+        if self.commits:
+            commits, self.commits = tuple(self.commits), []
+        if self.notes:
+            notes, self.notes = tuple(self.notes), []
         return commits, notes
 
 

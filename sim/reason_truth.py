@@ -6,6 +6,7 @@ sensor's accuracy is granted: a reason may be true within it, a release may not 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from controller.core.settings import LineSettings, Rules
 from controller.core.units import NS_PER_MS, travel_ns
@@ -15,13 +16,13 @@ from sim.parcels import SimParcel
 from sim.truth import REASONS_OF_FAULT, FaultKind, PassTruth
 from sim.workload import GAP_MM_MIN, Declaration
 
-STATUS_INSPECT = 500
-STATUSES_DETAINED = (501, 502, 503, 505, 599)
-STATUS_RETURNED = 700
-SCALE_ACCURACY_MG = 20_000
-SCALE_ACCURACY_PERMILLE = 5
+STATUS_INSPECT: Final = 500
+STATUSES_DETAINED: Final = (501, 502, 503, 505, 599)
+STATUS_RETURNED: Final = 700
+SCALE_ACCURACY_MG: Final = 20_000
+SCALE_ACCURACY_PERMILLE: Final = 5
 # The plant's clock and the host's estimate of the decision point differ by a scan and a poll.
-LATE_ACCURACY_NS = 100 * NS_PER_MS
+LATE_ACCURACY_NS: Final = 100 * NS_PER_MS
 
 
 @dataclass(frozen=True, slots=True)

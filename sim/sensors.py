@@ -8,21 +8,22 @@ honest parcel never leaves the tolerances through noise alone. Integers only: on
 from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 from controller.core.units import MG_PER_G, MG_PER_KG
 from sim.beams import BeltParcel, Body, overlap_mm
 from sim.belt import NM_PER_MM, Belt
 from sim.plc_io import CodeSeen, DimensionReading, ScaleReading
 
-SCALE_HALF_LENGTH_MM = 250
-SCALE_NOISE_MG_MIN = 20 * MG_PER_G
-SCALE_NOISE_PERMILLE = 5
-SCALE_OVER_RANGE_MG = 60 * MG_PER_KG
-ZERO_NOISE_MG = 2 * MG_PER_G
-DIMENSION_NOISE_MM = 5
-SYMBOLOGY_CODE128 = 1
+SCALE_HALF_LENGTH_MM: Final = 250
+SCALE_NOISE_MG_MIN: Final = 20 * MG_PER_G
+SCALE_NOISE_PERMILLE: Final = 5
+SCALE_OVER_RANGE_MG: Final = 60 * MG_PER_KG
+ZERO_NOISE_MG: Final = 2 * MG_PER_G
+DIMENSION_NOISE_MM: Final = 5
+SYMBOLOGY_CODE128: Final = 1
 # A label wants this much paper around its code.
-LABEL_EDGE_MM = 20
+LABEL_EDGE_MM: Final = 20
 
 
 def bounded_noise(rng: Random, bound: int) -> int:

@@ -11,6 +11,7 @@ in which nothing can happen).
 
 from collections.abc import Sequence
 from random import Random
+from typing import Final
 
 from controller.core import events
 from controller.core.settings import LineSettings
@@ -28,8 +29,8 @@ from sim.plc_rows import Plant, PlcSettings
 from sim.plc_tracking import Tracking
 
 # The registers a host may write, as `scan` is given them: block C to the end of block D.
-HOST_BLOCKS_ADDRESS = m.C_ADDRESS
-HOST_BLOCKS_COUNT = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
+HOST_BLOCKS_ADDRESS: Final = m.C_ADDRESS
+HOST_BLOCKS_COUNT: Final = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
 # Plain numbers: they are put together at every scan's end.
 (
     _BELT_RUNNING,
@@ -51,7 +52,7 @@ HOST_BLOCKS_COUNT = m.D_ADDRESS + m.D_SLOTS * m.D_SLOT_REGISTERS - m.C_ADDRESS
         PlcStateBit.JAM,
     )
 )
-_D_AT = m.D_ADDRESS - m.C_ADDRESS
+_D_AT: Final = m.D_ADDRESS - m.C_ADDRESS
 
 
 class SoftPlc:

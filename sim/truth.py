@@ -7,6 +7,7 @@ from the controller: a verdict that reached the PLC appears only as what the PLC
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -14,7 +15,7 @@ from controller.core.vocabulary import DecisionResult, Destination, Reason
 from sim.parcels import SimParcel
 from sim.workload import Declaration
 
-NEVER = -1
+NEVER: Final = -1
 
 
 class FaultKind(IntEnum):
@@ -40,9 +41,9 @@ class FaultKind(IntEnum):
 
 
 # What comes a moment before the decision point cannot be on the disk by then.
-_TOO_LATE = frozenset({Reason.LATE, Reason.RECORD_NOT_DURABLE})
-_LINK_REASONS = _TOO_LATE | {Reason.LINK_LOST, Reason.REFUSED_BY_PLC}
-_TRACKING_REASONS = frozenset(
+_TOO_LATE: Final = frozenset({Reason.LATE, Reason.RECORD_NOT_DURABLE})
+_LINK_REASONS: Final = _TOO_LATE | {Reason.LINK_LOST, Reason.REFUSED_BY_PLC}
+_TRACKING_REASONS: Final = frozenset(
     {
         Reason.ASSOCIATION_UNPROVEN,
         Reason.UNKNOWN_PARCEL,
@@ -54,7 +55,7 @@ _TRACKING_REASONS = frozenset(
         Reason.DUPLICATE,
     }
 )
-_BELT_REASONS = frozenset({Reason.STOPPED_IN_SENSOR, Reason.GAP, Reason.LENGTH_CHANGED})
+_BELT_REASONS: Final = frozenset({Reason.STOPPED_IN_SENSOR, Reason.GAP, Reason.LENGTH_CHANGED})
 # What a fault makes true of every parcel that was on the belt meanwhile.
 REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
     FaultKind.PLC_LINK: _LINK_REASONS | _BELT_REASONS | {Reason.RECORDS_LOST},

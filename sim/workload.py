@@ -8,6 +8,7 @@ the tolerances, so that letting it pass is always wrong; every honest parcel is 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Final
 
 from controller.core.units import MG_PER_G
 from sim.contents import goods_contents, undeclared_metal
@@ -19,16 +20,16 @@ LENGTH_MM_MIN, LENGTH_MM_MAX = 150, 400
 WIDTH_MM_MIN, WIDTH_MM_MAX = 120, 300
 HEIGHT_MM_MIN, HEIGHT_MM_MAX = 60, 250
 # A gate needs 300 ms to return; at 1,000 mm/s that is 300 mm of clear belt, and 20 mm of margin.
-GAP_MM_MIN = 320
+GAP_MM_MIN: Final = 320
 # The share of each of the eight dishonest kinds: 12 parcels in 300, together 32 %.
-KIND_SHARE_PERMILLE = 40
-DISHONEST_SHARE_PERMILLE = 320
-WEIGHT_TOLERANCE_MG = 50_000
-WEIGHT_TOLERANCE_PERMILLE = 30
+KIND_SHARE_PERMILLE: Final = 40
+DISHONEST_SHARE_PERMILLE: Final = 320
+WEIGHT_TOLERANCE_MG: Final = 50_000
+WEIGHT_TOLERANCE_PERMILLE: Final = 30
 # Where the leading edge is when the late 500 is sent: early enough to be revoked before any gate.
-LATE_POSITION_MM = (300, 3_000)
-UNRELEASED_STATUSES = (120, 300, 399, 500, 100, 501, 700, None)
-DISHONEST_KINDS = (
+LATE_POSITION_MM: Final = (300, 3_000)
+UNRELEASED_STATUSES: Final = (120, 300, 399, 500, 100, 501, 700, None)
+DISHONEST_KINDS: Final = (
     ParcelKind.WEIGHT_OFF,
     ParcelKind.NOT_DECLARED,
     ParcelKind.NOT_RELEASED,

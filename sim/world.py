@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from controller.core.settings import Eye, LineSettings
 from controller.core.vocabulary import GatePosition
@@ -35,11 +35,11 @@ from sim.plc_io import (
 from sim.sensors import Dimensioner, Scale, label_places_mm, read_labels
 
 # How far into a lane its eye stands.
-LANE_EYE_MM = 300
-_FAR_NM = 1 << 62
+LANE_EYE_MM: Final = 300
+_FAR_NM: Final = 1 << 62
 _LEADING, _TRAILING = 0, 1
 # Truth is asked for soon after the edge; a sweep of millions of parcels must not keep it all.
-_BODIES_MAX = 1_000
+_BODIES_MAX: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 declared and said of it, what was truly measured, and whether it was this body that was judged.
 """
 
+from typing import Final
+
 from controller.core.commands import CommitVerdict
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import Destination
@@ -11,12 +13,12 @@ from sim.truth import FaultKind, ReceiptSent
 
 # A revocation takes the reader's poll (50 ms), one exchange (up to 60 ms) and one PLC scan; bad news
 # durable later than this before the gate began cannot have been obeyed.
-REVOKE_NS_MAX = 200 * NS_PER_MS
+REVOKE_NS_MAX: Final = 200 * NS_PER_MS
 # A hold does not reach a PLC that is cut off; by itself it starts no gate later than this.
-CUT_OFF = frozenset(
+CUT_OFF: Final = frozenset(
     {FaultKind.PLC_LINK, FaultKind.PLC_RESTART, FaultKind.HOST_RESTART, FaultKind.STALL}
 )
-SAFE_WITHIN_NS = 500 * NS_PER_MS
+SAFE_WITHIN_NS: Final = 500 * NS_PER_MS
 
 
 def revoke_ns_max(faults: frozenset[FaultKind]) -> int:

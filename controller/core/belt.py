@@ -6,6 +6,7 @@ silent link makes every deadline earlier, never later, than a belt that has slow
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from controller.core.units import (
     NS_PER_S,
@@ -16,9 +17,9 @@ from controller.core.units import (
 )
 
 # PLC time counts from any start, 1601 for one: this much of it goes with its offset into 64 bits of ns.
-_PLC_TIME_SPAN_US = 1 << 53
+_PLC_TIME_SPAN_US: Final = 1 << 53
 # Two quartz clocks drift apart by less than this; 1/20,000 = 50 ppm.
-_DRIFT_DIVISOR = 20_000
+_DRIFT_DIVISOR: Final = 20_000
 
 
 @dataclass(slots=True)

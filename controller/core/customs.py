@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from typing import Final
 
 from controller.core.commands import Check
 from controller.core.events import ListFacts
@@ -9,10 +10,10 @@ from controller.core.settings import Rules
 from controller.core.vocabulary import CheckKind, CheckResult, Reason
 
 # No rule file may name another: everything else means that customs has not released.
-RELEASING_STATUSES = (800, 899)
-_INSPECT = frozenset({500})
-_DETAINED = frozenset({501, 502, 503, 505, 599})
-_RETURNED = frozenset({700})
+RELEASING_STATUSES: Final = (800, 899)
+_INSPECT: Final = frozenset({500})
+_DETAINED: Final = frozenset({501, 502, 503, 505, 599})
+_RETURNED: Final = frozenset({700})
 
 
 def customs_reasons(facts: ListFacts, rules: Rules) -> tuple[Reason, ...]:

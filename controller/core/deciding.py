@@ -4,6 +4,8 @@ The order is the safety argument: a look-up on what is durable now, the verdict 
 after VerdictDurable a release sent. A hold may be sent at once. See parcel.py for the states.
 """
 
+from typing import Final
+
 from controller.core.commands import CommitVerdict, LookUp
 from controller.core.identity import codes_are_whole, complete_codes
 from controller.core.matching import parcel_length_mm
@@ -21,13 +23,13 @@ from controller.core.vocabulary import (
 )
 
 # Something is awaited that may not come.
-_WAITING = (
+_WAITING: Final = (
     ParcelState.TRACKED,
     ParcelState.DECIDING,
     ParcelState.COMMITTING,
     ParcelState.UNSENT,
 )
-REVOCABLE = (
+REVOCABLE: Final = (
     ParcelState.COMMITTING,
     ParcelState.UNSENT,
     ParcelState.SENT,

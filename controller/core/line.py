@@ -5,7 +5,7 @@ bit for bit; that is what replay, the sweep and the auditor rest on.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from controller.core import events as e
 from controller.core import line_state, links, readings, tracking
@@ -21,7 +21,7 @@ from controller.core.view import snapshot_of
 from controller.core.vocabulary import AlarmKind
 
 # A synchronised clock is never corrected by more at once; more is a person or a fault.
-CLOCK_STEP_MAX_NS = 2 * NS_PER_S
+CLOCK_STEP_MAX_NS: Final = 2 * NS_PER_S
 
 # Records about one parcel: (turn, parcel, record).
 _ABOUT_PARCEL: dict[type, Callable[[Turn, Parcel, Any], None]] = {

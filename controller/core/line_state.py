@@ -1,5 +1,7 @@
 """The line's PackML state, its cause and the permits, as one pure function of the core's state."""
 
+from typing import Final
+
 from controller.core.commands import EnterLineState, SetPermits
 from controller.core.state import CoreState
 from controller.core.turn import Turn
@@ -13,9 +15,9 @@ from controller.core.vocabulary import (
 )
 
 Condition = tuple[LineState, LineCause]
-_E_STOP = LineCause.EMERGENCY_STOP
+_E_STOP: Final = LineCause.EMERGENCY_STOP
 # What happened once and stands until a person has seen it; the others end with their cause.
-_OCCURRENCES = frozenset(
+_OCCURRENCES: Final = frozenset(
     {
         AlarmKind.WRONG_LANE,
         AlarmKind.HELD_PARCEL_IN_RELEASE_LANE,

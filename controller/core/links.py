@@ -1,5 +1,7 @@
 """What the ends of our links tell: PLC, vision, lists, journal, clock."""
 
+from typing import Final
+
 from controller.core.customs import customs_reasons
 from controller.core.deciding import (
     advance,
@@ -47,9 +49,9 @@ from controller.core.vocabulary import (
 )
 
 # A change of more than a tenth spoils a reading in progress.
-_SPEED_CHANGE_DIVISOR = 10
+_SPEED_CHANGE_DIVISOR: Final = 10
 # A full ring holds this many (plc/register_map.py: R_SLOTS): what waits in it is older than its loss.
-RING_RECORDS_MAX = 110
+RING_RECORDS_MAX: Final = 110
 
 
 def host_started(turn: Turn, event: HostStarted) -> None:
@@ -194,7 +196,7 @@ def _send_hold_again(turn: Turn, parcel: Parcel) -> None:
         turn.send(parcel, parcel.verdict.destination, parcel.verdict.reasons[0])
 
 
-_REASON_OF_REFUSAL = {
+_REASON_OF_REFUSAL: Final = {
     DecisionResult.LATE: Reason.LATE,
     DecisionResult.UNKNOWN_ID: Reason.UNKNOWN_PARCEL,
     DecisionResult.LANE_FULL: Reason.LANE_FULL,

@@ -16,6 +16,7 @@ parcel as it is.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from controller.core.commands import CommitVerdict
 from controller.core.events import (
@@ -55,7 +56,7 @@ class Step(IntEnum):
     DOUBT = 10
 
 
-_S = ParcelState
+_S: Final = ParcelState
 TRANSITIONS: dict[ParcelState, dict[Step, ParcelState]] = {
     _S.TRACKED: {Step.ASK: _S.DECIDING, Step.JUDGE_HOLD: _S.HELD, Step.END: _S.GONE},
     _S.DECIDING: {

@@ -5,6 +5,7 @@ either the track id or the encoder is wrong.
 """
 
 from dataclasses import replace
+from typing import Final
 
 from controller.core.commands import LookUp, TellVision
 from controller.core.deciding import REVOCABLE, advance, hold_at_once, revoke
@@ -24,12 +25,12 @@ from controller.core.units import mm_from_counts, u32_difference
 from controller.core.vocabulary import AlarmKind, LookUpPurpose, Reason
 
 # A label side holds a handful of codes; more is a scanner gone wild.
-CODE_PARTS_MAX = 32
+CODE_PARTS_MAX: Final = 32
 # Findings may overtake their trigger record only while the PLC link is catching up.
-EARLY_PICTURES_MAX = 8
+EARLY_PICTURES_MAX: Final = 8
 # Encoder against outline: eye latch 2 mm, row pitch 2 mm, penumbra of the outline.
-PICTURE_PLACE_TOLERANCE_MM = 25
-AGREEING_TO_PROVE = 2
+PICTURE_PLACE_TOLERANCE_MM: Final = 25
+AGREEING_TO_PROVE: Final = 2
 
 
 def _in_place(turn: Turn, parcel: Parcel, record: PlcRecord, device_mm: int) -> bool:

@@ -1,5 +1,7 @@
 """From induct to lane: what the PLC's records about the parcel itself mean."""
 
+from typing import Final
+
 from controller.core.commands import CommitVerdict, OpenPass, RecordOutcome
 from controller.core.deciding import (
     REVOCABLE,
@@ -36,7 +38,7 @@ from controller.core.vocabulary import (
     Reason,
 )
 
-_REASON_OF_DEFAULT = {
+_REASON_OF_DEFAULT: Final = {
     DefaultCause.UNDECIDED: Reason.LATE,
     DefaultCause.GAP: Reason.GAP,
     DefaultCause.LANE_FULL: Reason.LANE_FULL,
@@ -47,7 +49,7 @@ _REASON_OF_DEFAULT = {
 }
 
 # A late record comes within seconds of its body's end; in those seconds no more parcels end than this.
-ENDED_IDS_MAX = 64
+ENDED_IDS_MAX: Final = 64
 
 
 def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: int) -> Parcel:

@@ -4,7 +4,7 @@ Small verbs that several handlers need (alarms, decision numbers, flags) live he
 means lives in tracking.py, readings.py, deciding.py and links.py.
 """
 
-from dataclasses import dataclass, field
+from typing import Final
 
 from controller.core.commands import ClearAlarm, Command, RaiseAlarm, SendDecision
 from controller.core.parcel import Parcel, ParcelState, Step, after
@@ -15,15 +15,19 @@ from controller.core.units import u32_sum
 from controller.core.vocabulary import AlarmKind, Destination
 
 # More alarms than an operator can read are no alarms: the oldest leave first.
-ALARMS_MAX = 64
+ALARMS_MAX: Final = 64
 
 
-@dataclass(slots=True)
 class Turn:
-    settings: LineSettings
-    state: CoreState
-    at_ns: int
-    commands: list[Command] = field(default_factory=list)
+    """Made anew for every event: a plain class, whose making costs the least."""
+
+    __slots__ = ("at_ns", "commands", "settings", "state")
+
+    def __init__(self, settings: LineSettings, state: CoreState, at_ns: int) -> None:
+        self.settings = settings
+        self.state = state
+        self.at_ns = at_ns
+        self.commands: list[Command] = []
 
     def emit(self, command: Command) -> None:
         self.commands.append(command)

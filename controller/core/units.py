@@ -5,17 +5,19 @@ state their rounding. Encoder counts, ring sequences and trigger numbers are 32-
 PLC that wrap; compare them only through the functions here.
 """
 
-NS_PER_US = 1_000
-NS_PER_MS = 1_000_000
-NS_PER_S = 1_000_000_000
-MG_PER_G = 1_000
-MG_PER_KG = 1_000_000
-MM_PER_M = 1_000
+from typing import Final
 
-U16_MAX = 0xFFFF
-U32_MAX = 0xFFFF_FFFF
-_U32_SPAN = 1 << 32
-_U32_HALF = 1 << 31
+NS_PER_US: Final = 1_000
+NS_PER_MS: Final = 1_000_000
+NS_PER_S: Final = 1_000_000_000
+MG_PER_G: Final = 1_000
+MG_PER_KG: Final = 1_000_000
+MM_PER_M: Final = 1_000
+
+U16_MAX: Final = 0xFFFF
+U32_MAX: Final = 0xFFFF_FFFF
+_U32_SPAN: Final = 1 << 32
+_U32_HALF: Final = 1 << 31
 
 
 def u32_difference(later: int, earlier: int) -> int:

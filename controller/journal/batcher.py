@@ -8,10 +8,10 @@ from one other.
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 # Bounds the time of one commit: 1,000 records are about 0.3 MB and 10 ms of hashing and inserting.
-BATCH_RECORDS_MAX = 1_000
+BATCH_RECORDS_MAX: Final = 1_000
 
 
 class Waiting(Protocol):

@@ -10,11 +10,11 @@ import hashlib
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
-HASH_BYTES = 32
+HASH_BYTES: Final = 32
 # previous hash, journal_seq, at_ns, kind, length of the body; the body follows.
-_LINK = struct.Struct(">32sQqHI")
+_LINK: Final = struct.Struct(">32sQqHI")
 
 
 class Head(NamedTuple):
@@ -25,7 +25,7 @@ class Head(NamedTuple):
 
 
 # Before a line's first record.
-GENESIS = Head(0, bytes(HASH_BYTES))
+GENESIS: Final = Head(0, bytes(HASH_BYTES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Start:
     set_aside: tuple[str, ...] = ()
 
 
-FIRST_START = Start(GENESIS, 1)
+FIRST_START: Final = Start(GENESIS, 1)
 
 
 @dataclass(frozen=True, slots=True)

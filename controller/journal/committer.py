@@ -10,6 +10,7 @@ import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import apsw
 
@@ -19,7 +20,7 @@ from controller.journal.chain import Draft, Head, seal
 from controller.journal.day_file import DayFile, PassNote, next_path
 
 # What a record costs in memory beyond its body while it waits.
-_DRAFT_BYTES = 200
+_DRAFT_BYTES: Final = 200
 _DiskTrouble = (apsw.Error, OSError)
 
 

@@ -8,6 +8,7 @@ each commit goes to `add`.
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -21,9 +22,9 @@ from controller.journal.committer import Group
 from controller.journal.day_file import PassNote
 
 # What a restart has to verify, and what a cut tail can hide unsigned: about 70 parcels.
-CHECKPOINT_EVERY = 2_000
+CHECKPOINT_EVERY: Final = 2_000
 # What a restart has to replay: a fraction of a second.
-SNAPSHOT_EVERY = 2_000
+SNAPSHOT_EVERY: Final = 2_000
 
 
 class Drafting:

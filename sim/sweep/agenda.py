@@ -6,9 +6,10 @@ same on every machine.
 
 import heapq
 from collections.abc import Callable
+from typing import Final
 
 Act = Callable[[], None]
-NEVER_NS = 1 << 62
+NEVER_NS: Final = 1 << 62
 
 
 class Agenda:

@@ -5,6 +5,7 @@ what came in during the fault has been replaced and the X-ray has proved itself 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import LineState
@@ -15,10 +16,10 @@ from sim.sweep.virtual_plant import VirtualPlant
 from sim.truth import FaultKind, FaultWindow
 
 # Three parcels' pitch: two that prove the X-ray again and the one that was just coming in.
-AFTERMATH_NM = 4_000 * NM_PER_MM
+AFTERMATH_NM: Final = 4_000 * NM_PER_MM
 # Any of them may make the line abort or stand: a revocation that comes too late does.
-_ALWAYS = (FaultKind.BELT, FaultKind.STANDSTILL)
-LOOK_NS = 200 * NS_PER_MS
+_ALWAYS: Final = (FaultKind.BELT, FaultKind.STANDSTILL)
+LOOK_NS: Final = 200 * NS_PER_MS
 
 
 @dataclass(slots=True)

@@ -1,13 +1,15 @@
 """The people of a line, as far as a run needs them: they look every two seconds and put right what can
 be put right once its cause is gone. They never move a gate and never say that a parcel may go."""
 
+from typing import Final
+
 from controller.core.events import LineRequested
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import LineRequest
 from sim.sweep.scene import Scene
 
-LOOK_NS = 2_000 * NS_PER_MS
-WHO = "supervisor"
+LOOK_NS: Final = 2_000 * NS_PER_MS
+WHO: Final = "supervisor"
 
 
 class Operator:

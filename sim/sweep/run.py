@@ -7,6 +7,7 @@ a clock or chance but the plan's seeds, so that a plan gives the same run on eve
 from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+from typing import Final
 
 from controller.config import LineConfig
 from controller.core.line import LineController
@@ -25,13 +26,13 @@ from sim.sweep.scene import Scene
 from sim.sweep.verdict_on_run import judged, left_behind
 from sim.sweep.virtual_host import HostKilled
 
-HOST_STARTS_NS = 30 * NS_PER_MS
+HOST_STARTS_NS: Final = 30 * NS_PER_MS
 # Beyond a parcel's own time: faults of many seconds, and people.
-EXTRA_MS = 400_000
-SETTLED_MS = 2_000
-LATE_LOOK_SCANS = 4
+EXTRA_MS: Final = 400_000
+SETTLED_MS: Final = 2_000
+LATE_LOOK_SCANS: Final = 4
 # The matrix row that every workload has.
-TOUCHING = "touching"
+TOUCHING: Final = "touching"
 
 
 @dataclass(slots=True)

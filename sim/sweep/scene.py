@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from random import Random
+from typing import Final
 
 from controller.config import LineConfig
 from controller.core import events as e
@@ -30,7 +31,7 @@ from sim.workload import LateReceipt
 from sim.world import WorldSettings
 
 # A PC that came up has been up for a while.
-FIRST_BOOT_NS = -60_000 * NS_PER_MS
+FIRST_BOOT_NS: Final = -60_000 * NS_PER_MS
 
 
 class Scene:

@@ -21,8 +21,6 @@ from sim.sweep.run import Run, RunResult
 from sim.sweep.shrink import shrink
 
 REFERENCE_LINE = Path(sim.__file__).parent / "reference_line.toml"
-# A run ends with all its garbage in circles at once; a look every 700 objects finds none.
-_GC = (50_000, 10, 10)
 # After so many the point is made; each costs dozens of runs to shorten.
 FAILURES_SHOWN = 5
 
@@ -144,14 +142,30 @@ def _results(
     if options.jobs == 1 or len(seeds) == 1:
         yield from map(play, seeds)
         return
-    with multiprocessing.get_context("fork").Pool(options.jobs, gc.set_threshold, _GC) as pool:
-        yield from pool.imap(play, seeds, chunksize=1)
+    _Worker.play = play  # inherited by the fork: a compiled frozen class cannot be pickled
+    with multiprocessing.get_context("fork").Pool(options.jobs, gc.freeze) as pool:
+        yield from pool.imap(_Worker.run, seeds, chunksize=1)
+
+
+class _Worker:
+    """What each process of the pool was forked with."""
+
+    play: Callable[[int], tuple[RunResult, float]]
+
+    @classmethod
+    def run(cls, seed: int) -> tuple[RunResult, float]:
+        return cls.play(seed)
 
 
 def _play_seed(options: SweepOptions, config: LineConfig, seed: int) -> tuple[RunResult, float]:
     """In a process of its own: the result and the CPU time it took."""
     before = _cpu_s()
-    result = Run(make_plan(seed, options.parcels, options.faults), config).play()
+    gc.disable()  # a run is a circle of parts that ends as a whole: one look at its end is enough
+    try:
+        result = Run(make_plan(seed, options.parcels, options.faults), config).play()
+    finally:
+        gc.enable()
+        gc.collect()
     return result, _cpu_s() - before
 
 

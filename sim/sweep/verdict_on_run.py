@@ -1,6 +1,7 @@
 """The end of a run: the judge's count by the truth, every parcel accounted for, and progress after faults."""
 
 from dataclasses import replace
+from typing import Final
 
 from controller.core.vocabulary import OutcomeKind
 from sim.judge import JournalWords, Judged, judge
@@ -9,9 +10,9 @@ from sim.sweep.scene import Scene
 from sim.truth import PassTruth, RunTruth
 
 # The quiet phase of a run as long as this must have let at least so many clean parcels through.
-QUIET_CLEAN_MIN = 3
-QUIET_FROM_PARCELS = 80
-NAMED_MAX = 3
+QUIET_CLEAN_MIN: Final = 3
+QUIET_FROM_PARCELS: Final = 80
+NAMED_MAX: Final = 3
 
 
 def judged(scene: Scene) -> Judged:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 from random import Random
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -43,8 +43,8 @@ from sim.sweep.virtual_lists import ListStore, VirtualReader
 from sim.sweep.virtual_wire import Medium
 from sim.virtual_disk import VirtualDisk
 
-VERSION = "sweep"
-KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+VERSION: Final = "sweep"
+KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC_KEYS: PublicKeys = {key_id(KEY.public_key()): KEY.public_key()}
 EARLY_PICTURES_MAX, ALARMS_MAX = 8, 64
 

@@ -8,7 +8,7 @@ with and without).
 
 from collections.abc import Coroutine
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from controller.core.commands import SendDecision
 from controller.core.units import NS_PER_MS
@@ -21,11 +21,11 @@ from sim.sweep.virtual_wire import Medium, VirtualConnection, Wait, wait
 
 # What a poll reads beside the life sign: H and P. The accepted acknowledgement tells a host nothing
 # while the head stands.
-_END = HEADER_RUN.count
+_END: Final = HEADER_RUN.count
 _ACK, _AFTER_ACK = m.H_ACCEPTED_ACK, m.H_ACCEPTED_ACK + 2
 # Well inside the time after which decisions wait for a poll, and inside every life sign limit.
-_SKIPPED_MAX = 12
-_BEAT_BIT = 0x8000
+_SKIPPED_MAX: Final = 12
+_BEAT_BIT: Final = 0x8000
 
 
 class _Pauses:

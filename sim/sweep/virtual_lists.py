@@ -8,6 +8,7 @@ between the answer and the watching.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Final
 
 from controller.core.commands import LookUp
 from controller.core.events import EarlierPass, ListChanged, ListFacts, ListsAnswered
@@ -17,7 +18,7 @@ from sim.sweep.agenda import Agenda
 
 ANSWER_NS_MIN, ANSWER_NS_MAX = NS_PER_MS, 4 * NS_PER_MS
 WAKE_NS_MIN, WAKE_NS_MAX = 2 * NS_PER_MS, 50 * NS_PER_MS
-LISTS_MAX = 8
+LISTS_MAX: Final = 8
 
 
 @dataclass(slots=True)

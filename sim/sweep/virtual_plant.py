@@ -6,6 +6,7 @@ image with a scan half written.
 
 from collections.abc import Callable
 from random import Random
+from typing import Final
 
 from controller.core.settings import LineSettings
 from controller.core.units import NS_PER_US
@@ -21,7 +22,7 @@ from sim.sweep.virtual_wire import Medium
 from sim.world import World, WorldSettings
 
 Distortion = Callable[[PlcInputs], PlcInputs]
-_COMMAND_BITS = m.C_ADDRESS + m.C_COMMAND_BITS - HOST_BLOCKS_ADDRESS
+_COMMAND_BITS: Final = m.C_ADDRESS + m.C_COMMAND_BITS - HOST_BLOCKS_ADDRESS
 
 
 class VirtualPlant:
@@ -92,6 +93,7 @@ class VirtualPlant:
         medium, image = self.medium, self.plc.registers.image
         medium.whole()
         before = image.copy() if self.torn_scans else None
+        self.plc.registers.keeps_commits = before is not None
         blocks = image[HOST_BLOCKS_ADDRESS : HOST_BLOCKS_ADDRESS + HOST_BLOCKS_COUNT]
         if self._reset_scans:
             self._reset_scans -= 1

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
+from typing import Final
 
 from controller.core.events import PictureFindings, VisionDown, VisionUp
 from controller.core.settings import LineSettings
@@ -21,11 +22,11 @@ from sim.plc_io import TriggerPulse
 from sim.sweep.agenda import Agenda
 
 LEAD_MM = TAIL_MM = 60
-ROW_PITCH_COUNTS = 2
+ROW_PITCH_COUNTS: Final = 2
 ANALYSIS_NS_MIN, ANALYSIS_NS_MAX = 15 * NS_PER_MS, 40 * NS_PER_MS
-MEASURE_ERROR_MM = 3
-SATURATED_MM2 = 60_000
-OLD_TRIGGERS = 40
+MEASURE_ERROR_MM: Final = 3
+SATURATED_MM2: Final = 60_000
+OLD_TRIGGERS: Final = 40
 
 
 class PictureFault(Enum):
@@ -43,7 +44,7 @@ class PictureFault(Enum):
     OLD_SLOT = "an answer for a parcel long gone"
 
 
-_FROZEN = (PictureFault.OLD_COUNTER, PictureFault.NEW_COUNTER)
+_FROZEN: Final = (PictureFault.OLD_COUNTER, PictureFault.NEW_COUNTER)
 Deliver = Callable[[PictureFindings | VisionUp | VisionDown], None]
 
 

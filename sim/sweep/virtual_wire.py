@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from types import coroutine
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import DecisionResult, LinkFault
@@ -21,9 +21,9 @@ from sim.plc_io import RegisterWrite
 from sim.sweep.agenda import Agenda
 
 # A request takes next to no time here; a host that asks and asks must not stop time altogether.
-BURST_MAX = 64
-BURST_PAUSE_NS = NS_PER_MS
-REQUEST_LIMIT_NS = m.REQUEST_TIMEOUT_MS * NS_PER_MS
+BURST_MAX: Final = 64
+BURST_PAUSE_NS: Final = NS_PER_MS
+REQUEST_LIMIT_NS: Final = m.REQUEST_TIMEOUT_MS * NS_PER_MS
 
 
 class Wait(NamedTuple):

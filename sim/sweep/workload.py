@@ -1,6 +1,7 @@
 """The parcels of a run, the lists that are durable before it, and what customs says during it."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from controller.config import LineConfig
 from controller.core.events import GoodsRow, ListFacts
@@ -9,7 +10,7 @@ from sim.sweep.plan import Plan
 from sim.sweep.virtual_lists import ListStore
 from sim.workload import Declaration, LateReceipt, make_workload
 
-E5 = 100_000
+E5: Final = 100_000
 
 
 @dataclass(slots=True)

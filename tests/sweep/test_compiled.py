@@ -2,9 +2,11 @@
 journals is compared by every compiled sweep itself; building one takes minutes."""
 
 import dataclasses
+import sys
 import typing
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -31,13 +33,42 @@ def _read_by_their_types(kind: Any, seen: set[type]) -> Iterator[type]:
             yield from _read_by_their_types(hint, seen)
 
 
-def test_nothing_is_compiled_whose_fields_are_read_by_their_types() -> None:
+def test_no_other_module_is_compiled_whose_fields_are_read_by_their_types() -> None:
     roots = (*wire.KINDS.values(), *records.KINDS.values(), CoreState, LineConfig)
     seen: set[type] = set()
     found = {kind for root in roots for kind in _read_by_their_types(root, seen)}
     modules = {str(path.with_suffix("")).replace("/", ".") for path in compiled.files()}
     assert len(found) > 60
-    assert {kind.__module__ for kind in found} & modules == set()
+    typed = {f"controller.core.{name}" for name in compiled.TYPED.split()}
+    assert {kind.__module__ for kind in found} & modules == typed & modules
+    assert typed <= modules
+
+
+class _Erased:
+    """What is left of a class when it has been compiled."""
+
+    __annotations__ = {"at_ns": int, "codes": tuple}
+
+
+def test_a_compiled_class_tells_the_types_of_its_source_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = ModuleType("controller.core.erased")
+    module.__file__ = str(tmp_path / "erased.cpython-311-x86_64-linux-gnu.so")
+    module.Reading = _Erased  # type: ignore[attr-defined]
+    (tmp_path / "erased.py").write_text(
+        "class Reading:\n    at_ns: int\n    codes: tuple[str, ...] = ()\n    LIMIT = 3\n"
+    )
+    monkeypatch.setitem(sys.modules, "controller.core.erased", module)
+    monkeypatch.setattr(compiled, "TYPED", "erased")
+    compiled.tell_types()
+    assert typing.get_type_hints(_Erased) == {"at_ns": int, "codes": tuple[str, ...]}
+
+
+def test_the_types_of_what_is_not_compiled_are_left_alone() -> None:
+    before = CoreState.__annotations__
+    compiled.tell_types()
+    assert CoreState.__annotations__ is before
 
 
 def test_every_module_that_is_compiled_is_there_once() -> None:
@@ -66,6 +97,6 @@ def test_a_copy_is_found_again_until_a_source_changes(tmp_path: Path) -> None:
 
 def test_what_cannot_be_compiled_is_one_sentence_and_leaves_nothing(tmp_path: Path) -> None:
     builds = tmp_path / "builds"
-    with pytest.raises(CannotCompileError, match=r"cannot be compiled .*customs\.py"):
+    with pytest.raises(CannotCompileError, match=r"cannot be compiled .*settings\.py"):
         compiled_copy(builds, _sources(tmp_path / "sources"))
     assert list(builds.iterdir()) == []
