@@ -137,6 +137,7 @@ class Exchange:
             next_ring_seq=self._ring.next_seq,
             decision_seq_max=_decision_seq_max(e),
             on_belt=tuple(row for row in rows if row is not None),
+            head_ring_seq=self._ring.head_seq,
         )
         return [connected] if self._state is None else [connected, PlcStateSeen(*self._state)]
 

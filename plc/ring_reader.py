@@ -54,6 +54,11 @@ class RingReader:
         self._gap_after: int | None = None
 
     @property
+    def head_seq(self) -> int:
+        """The newest record there is; 0 while there is none."""
+        return self._head
+
+    @property
     def waiting(self) -> int:
         """Committed records not yet handed out."""
         # `next_seq - 1` may be 0, which lies where 2**32 - 1 does

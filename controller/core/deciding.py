@@ -172,10 +172,12 @@ def durable(turn: Turn, parcel: Parcel) -> None:
 
 
 def send_release(turn: Turn, parcel: Parcel) -> None:
-    """Command the release if the link is up and it is not too late; else it waits for its deadline."""
-    deadline_ns = host_deadline_ns(turn, parcel)
+    """Command the release if the link is up, tells of now, and it is not too late; else it waits for
+    its deadline."""
+    state, deadline_ns = turn.state, host_deadline_ns(turn, parcel)
     late = deadline_ns is not None and turn.at_ns >= deadline_ns
-    if turn.state.plc_up and not late and turn.step(parcel, Step.SEND):
+    up_to_date = state.plc_up and state.behind_until_seq is None
+    if up_to_date and not late and turn.step(parcel, Step.SEND):
         turn.send(parcel, Destination.RELEASE, 0)
 
 

@@ -76,6 +76,8 @@ class PlcConnected:
     """The exchange is up. `decision_seq_max` is the highest in block E; ours continue above it.
 
     `next_ring_seq` is the first record the link will deliver. `same_boot` and no gap mean: carry on.
+    `head_ring_seq` is the newest record there is (0: none, or not told): what lies between the two was
+    written in the outage.
     """
 
     boot_id: int
@@ -84,6 +86,7 @@ class PlcConnected:
     next_ring_seq: int
     decision_seq_max: int
     on_belt: tuple[BeltRow, ...]
+    head_ring_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)

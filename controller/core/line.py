@@ -119,6 +119,9 @@ def _ring_record(turn: Turn, record: e.PlcRecord) -> None:
             readings.after_the_end(turn, record)
     elif isinstance(record, e.LaneSeen):
         tracking.untracked_seen(turn, record)
+    else:
+        readings.of_nobody(turn, record)
+    links.catch_up(turn)
 
 
 def _advance_all(turn: Turn) -> None:

@@ -18,6 +18,7 @@ from controller.core.events import (
     HostStarted,
     LaneChanged,
     ListChanged,
+    ListFacts,
     ListsAnswered,
     PlcConnected,
     PlcLost,
@@ -27,6 +28,7 @@ from controller.core.events import (
     VisionDown,
     VisionUp,
 )
+from controller.core.matching import check_picture, check_weight
 from controller.core.parcel import Parcel, ParcelState, Step
 from controller.core.readings import unprove
 from controller.core.state import LaneHealth, RuleVersion
@@ -81,6 +83,7 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
     lost = u32_difference(event.next_ring_seq, expected) > 0
     state.session = event.session
     state.plc_up = True
+    state.behind_until_seq = event.head_ring_seq or None
     state.plc_fault = None
     turn.clear_alarm(AlarmKind.PLC_LINK_LOST)
     # 0 says that block E is empty. Numbers wrap, and what lies half the circle ahead is garbled.
@@ -88,16 +91,34 @@ def plc_connected(turn: Turn, event: PlcConnected) -> None:
     if newest and u32_difference(newest, state.decision_seq) > 0:
         state.decision_seq = newest
     for parcel in list(state.parcels.values()):
-        if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
-            if not lost:
-                send_release(turn, parcel)
-        elif parcel.state is ParcelState.DOUBTED:
+        if parcel.state is ParcelState.DOUBTED:
             turn.send(parcel, Destination.HOLD, Reason.HOST_RESTARTED)
         elif parcel.state is ParcelState.HELD and parcel.verdict is not None:
             reason = parcel.verdict.reasons[0]
             turn.send(parcel, parcel.verdict.destination, reason)
     if lost:
         ring_gap(turn, RingGap(event.boot_id, state.last_ring_seq, event.next_ring_seq))
+    else:
+        _release_what_waited(turn)
+
+
+def catch_up(turn: Turn) -> None:
+    """After each record: once all that was written in the outage is known, releases may go out."""
+    if turn.state.behind_until_seq is not None:
+        _release_what_waited(turn)
+
+
+def _release_what_waited(turn: Turn) -> None:
+    """Unless records of the outage are to come: a belt that ran faster meanwhile has carried the parcels
+    further than we reckon."""
+    state = turn.state
+    until = state.behind_until_seq
+    if until is not None and u32_difference(until, state.last_ring_seq) > 0:
+        return
+    state.behind_until_seq = None
+    for parcel in state.parcels.values():
+        if parcel.state in (ParcelState.UNSENT, ParcelState.SENT):
+            send_release(turn, parcel)
 
 
 def _forget_boot(turn: Turn, event: PlcConnected) -> None:
@@ -152,6 +173,7 @@ def emergency_stop(turn: Turn) -> None:
 def ring_gap(turn: Turn, event: RingGap) -> None:
     turn.state.last_ring_seq = (event.next_seq - 1) % (1 << 32)
     records_lost(turn)
+    catch_up(turn)
 
 
 def records_lost(turn: Turn) -> None:
@@ -289,18 +311,34 @@ def list_changed(turn: Turn, event: ListChanged) -> None:
     The reader answers and tells in order; `store_seq` orders nothing, for a restored store counts anew.
     """
     for parcel in list(turn.state.parcels.values()):
-        if len(parcel.lists) != 1 or parcel.lists[0].list_key != event.facts.list_key:
+        if len(parcel.lists) != 1 or parcel.verdict is None:
             continue
-        if parcel.verdict is None or parcel.verdict.destination is not Destination.RELEASE:
+        if parcel.verdict.destination is not Destination.RELEASE:
             continue
-        reasons = customs_reasons(event.facts, turn.rules_of(parcel))
-        elsewhere = tuple(earlier for earlier in event.facts.earlier_passes if earlier.line)
-        if is_duplicate(elsewhere, parcel.pass_no):
-            reasons = (*reasons, Reason.DUPLICATE)
-        if reasons:
-            parcel.lists = (event.facts,)
-            parcel.store_seq = event.store_seq
-            revoke(turn, parcel, *reasons)
+        own = parcel.lists[0]
+        if own.list_key == event.facts.list_key:
+            reasons = _bad_news(turn, parcel, event.facts)
+            if reasons:
+                parcel.lists = (event.facts,)
+                parcel.store_seq = event.store_seq
+                revoke(turn, parcel, *reasons)
+        elif own.waybill == event.facts.waybill:  # a second list for its label
+            revoke(turn, parcel, Reason.AMBIGUOUS)
+
+
+def _bad_news(turn: Turn, parcel: Parcel, facts: ListFacts) -> tuple[Reason, ...]:
+    """What now speaks against this parcel. Customs may have released other contents than those that it
+    was compared with."""
+    rules = turn.rules_of(parcel)
+    compared = (
+        check_weight(parcel, facts, rules),
+        *check_picture(parcel, facts, turn.settings, rules),
+    )
+    reasons = [*customs_reasons(facts, rules), *(why for _, why in compared if why is not None)]
+    elsewhere = tuple(earlier for earlier in facts.earlier_passes if earlier.line)
+    if is_duplicate(elsewhere, parcel.pass_no):
+        reasons.append(Reason.DUPLICATE)
+    return tuple(reasons)
 
 
 def verdict_durable(turn: Turn, pass_no: int) -> None:

@@ -47,8 +47,9 @@ def _in_place(turn: Turn, parcel: Parcel, record: PlcRecord, device_mm: int) -> 
 
 
 def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
-    if not _in_place(turn, parcel, record, turn.settings.scanner_position_mm):
-        return
+    # Out of its place it holds the parcel for good. Its label is on the belt all the same: a copy of it
+    # must find it here.
+    _in_place(turn, parcel, record, turn.settings.scanner_position_mm)
     if record.part_count == 0:
         parcel.scanner_said_no_read = True
     elif not _is_known_part(parcel, record):
@@ -70,10 +71,23 @@ def after_the_end(turn: Turn, record: PlcRecord) -> None:
     """Told of a body that is in its lane, or lost: nothing changes for it and no pass begins. But its
     scale has counted, and its code is a code that another body may show."""
     turn.raise_alarm(AlarmKind.RECORD_AFTER_END, record.source)
+    of_nobody(turn, record)
+
+
+def of_nobody(turn: Turn, record: PlcRecord) -> None:
+    """A reading of no parcel on the belt (id 0, or one that has ended): the scale has counted all the
+    same, and the code is one that a parcel on the belt may show."""
     if isinstance(record, Weighed):
         turn.state.scale_measurement_no = record.measurement_no
-    elif isinstance(record, CodeRead):
-        _flag_twins(turn, None, complete_codes((record,)))
+    elif isinstance(record, CodeRead) and record.part_count:
+        known = [
+            part
+            for part in turn.state.loose_parts
+            if (part.track_id, part.code_no) == (record.track_id, record.code_no)
+            and part.part_no < record.part_no
+        ]
+        turn.state.loose_parts = [*known, record]
+        _flag_twins(turn, None, complete_codes((*known, record)))
 
 
 def _flag_twins(turn: Turn, parcel: Parcel | None, codes: tuple[str, ...]) -> None:

@@ -7,7 +7,7 @@ sets (their order is not the state's), no clocks, no references to anything outs
 from dataclasses import dataclass, field
 
 from controller.core.belt import Belt
-from controller.core.events import PictureFindings
+from controller.core.events import CodeRead, PictureFindings
 from controller.core.parcel import Parcel
 from controller.core.settings import LineSettings, Rules
 from controller.core.snapshot import AlarmView
@@ -71,6 +71,8 @@ class CoreState:
     # Records refused by a full ring use up no number: parcels inducted up to here may lack some.
     overflow_count: int = 0
     suspect_until_seq: int | None = None
+    # Records up to here were written while the link was down; the belt may not be what it was.
+    behind_until_seq: int | None = None
     plc_up: bool = False
     plc_fault: LinkFault | None = None
     plc_state_bits: int = 0
@@ -79,6 +81,8 @@ class CoreState:
     parcels: dict[int, Parcel] = field(default_factory=dict)
     # Track ids of this boot whose bodies are in a lane, or told lost; the oldest leave first.
     ended_ids: list[int] = field(default_factory=list)
+    # The parts so far of a code that belongs to no parcel on the belt.
+    loose_parts: list[CodeRead] = field(default_factory=list)
     early_pictures: list[PictureFindings] = field(default_factory=list)
     xray: FrameSource = field(default_factory=FrameSource)
     scale_measurement_no: int = -1

@@ -75,8 +75,11 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
         gap_before_counts=gap_counts,
     )
     until = state.suspect_until_seq
-    if until is not None and u32_difference(until, record.ring_seq) >= 0:
-        parcel.flag(Reason.RECORDS_LOST)
+    if until is not None:
+        if u32_difference(until, record.ring_seq) >= 0:
+            parcel.flag(Reason.RECORDS_LOST)
+        else:
+            state.suspect_until_seq = None  # half a circle of numbers later it would count again
     if record.track_id in state.ended_ids:
         state.ended_ids.remove(record.track_id)
     state.next_pass_no += 1
@@ -95,7 +98,19 @@ def adopt(turn: Turn, record: PlcRecord) -> Parcel:
 
 def inducted(turn: Turn, record: Inducted) -> None:
     turn.state.belt.sample(turn.at_ns, record.plc_time_us, record.encoder_counts)
+    _forget_carried_off(turn, record.encoder_counts)
     begin_pass(turn, record, record.encoder_counts, record.gap_before_counts)
+
+
+def _forget_carried_off(turn: Turn, counts: int) -> None:
+    """Whose last record was lost is on no belt once it has moved twice its length; else it would take up
+    room in the hold lane, and show its label, for good."""
+    for parcel in list(turn.state.parcels.values()):
+        travelled_mm = turn.state.belt.travelled_mm(counts, parcel.entered_counts)
+        if travelled_mm > 2 * turn.settings.belt_end_mm:
+            if parcel.state is not ParcelState.DIVERTING:
+                hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+            end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
 
 
 def eye_passed(turn: Turn, parcel: Parcel, record: EyePassed) -> None:

@@ -87,7 +87,7 @@ def _identify(
     found = -1
     if not complete_codes(parcel.code_parts):
         reasons.add(Reason.NO_READ)
-    elif not codes_are_whole(parcel.code_parts):
+    elif parcel.scanner_said_no_read or not codes_are_whole(parcel.code_parts):
         reasons.add(Reason.AMBIGUOUS)  # a second label is there, and nobody knows whose
     elif parcel.lists_result is not LookUpResult.ANSWERED:
         # Never asked is true of a parcel that its flags hold; without flags it must not pass as known.

@@ -23,7 +23,7 @@ _BY_WAYBILL = f"SELECT {_COLUMNS} FROM live_lists WHERE waybill = ? ORDER BY app
 _BY_KEY = f"SELECT {_COLUMNS} FROM lists WHERE list_key = ?"
 _GOODS = "SELECT gcode, qty_e5 FROM goods WHERE list_id = ? ORDER BY position"
 _CHANGES = (
-    "SELECT store_seq, list_key FROM changes JOIN lists USING (list_id) "
+    "SELECT store_seq, list_key, waybill FROM changes JOIN lists USING (list_id) "
     "WHERE store_seq > ? ORDER BY store_seq LIMIT ?"
 )
 
@@ -70,15 +70,16 @@ def facts_of_key(connection: apsw.Connection, list_key: str) -> ListFacts | None
     return None
 
 
-def changed_keys(
-    connection: apsw.Connection, cursor: int, wanted: Collection[str]
-) -> tuple[int, set[str]]:
-    """Which of `wanted` changed after `cursor`, and the new cursor (unchanged: nothing more)."""
-    changed = set()
-    for seq, list_key in connection.execute(_CHANGES, (cursor, CHANGES_AT_ONCE)):
+def changes(
+    connection: apsw.Connection, cursor: int, wanted: Collection[str], waybills: Collection[str]
+) -> tuple[int, dict[str, str]]:
+    """Which of `wanted`, and which lists for one of these waybills, changed after `cursor`: list key to
+    waybill; and the new cursor (unchanged: nothing more)."""
+    changed = {}
+    for seq, list_key, waybill in connection.execute(_CHANGES, (cursor, CHANGES_AT_ONCE)):
         cursor = seq
-        if list_key in wanted:
-            changed.add(list_key)
+        if list_key in wanted or waybill in waybills:
+            changed[list_key] = waybill
     return cursor, changed
 
 

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from enum import Enum
 from functools import partial
@@ -105,8 +105,9 @@ class StoreReader:
             self._deliver(_unavailable(request))
 
     def watch(self, list_keys: frozenset[str]) -> None:
-        """Deliver ListChanged for these lists from now on, and for no others but what a look-up finds
-        changed. That another line has the label, too, is such a change, told once.
+        """Deliver ListChanged for these lists from now on, for another list that comes for one of their
+        waybills, and for no others but what a look-up finds changed. That another line has the label,
+        too, is such a change, told once.
 
         A change since the list was last delivered counts too, so that none falls in between.
         """
@@ -183,14 +184,19 @@ class StoreReader:
         wanted = self._wanted
         connection = self._connected()
         changed = set(wanted - self._watched)
+        labels = self._waybills(changed)
+        waybills = self._waybills(wanted)
         while True:
-            cursor, keys = facts.changed_keys(connection, self._cursor, wanted)
-            changed |= keys
+            cursor, keys = facts.changes(connection, self._cursor, wanted, waybills)
+            changed |= keys.keys() & wanted
+            labels |= {waybill for key, waybill in keys.items() if key not in wanted}
             if cursor == self._cursor:
                 break
             self._cursor = cursor
         for list_key in sorted(changed):
             self._deliver_change(connection, list_key)
+        for waybill in sorted(labels):
+            self._deliver_rivals(connection, waybill, wanted)
         self._watched = wanted
         taken = self._taken_elsewhere(wanted)
         for list_key in sorted(taken - self._taken):
@@ -208,7 +214,29 @@ class StoreReader:
         if present is None or (present == known and not even_the_same):
             return
         self._remember(present)
-        self._deliver(ListChanged(store_seq, self._with_passes(present)))
+        try:
+            told = self._with_passes(present)
+        except Exception:
+            # What customs says is news whatever the journals say; a label taken elsewhere is told again.
+            if present != known:
+                self._deliver(ListChanged(store_seq, present))
+            raise
+        self._deliver(ListChanged(store_seq, told))
+
+    def _waybills(self, list_keys: Iterable[str]) -> set[str]:
+        """As they were last delivered."""
+        known = (self._remembered.get(list_key) for list_key in list_keys)
+        return {each.waybill for each in known if each is not None}
+
+    def _deliver_rivals(
+        self, connection: apsw.Connection, waybill: str, wanted: frozenset[str]
+    ) -> None:
+        """Other lists that a look-up of a watched waybill would find now."""
+        with facts.snapshot(connection) as store_seq:
+            found = facts.facts_of_codes(connection, (waybill,))
+        for each in found:
+            if each.list_key not in wanted:
+                self._deliver(ListChanged(store_seq, each))
 
     def _remember(self, present: ListFacts) -> None:
         self._remembered[present.list_key] = present

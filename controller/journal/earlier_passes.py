@@ -39,16 +39,16 @@ class EarlierPasses:
         return tuple(passes)
 
     def taken_elsewhere(self, list_keys: frozenset[str]) -> frozenset[str]:
-        """Which of these lists a neighbour has released or has on its belt, by its newest day alone.
+        """Which of these lists a neighbour has released or has on its belt, by its newest days alone.
 
         Two lines may look a label up before either's verdict is on the disk; whoever asks again after
-        its own is there finds the other's.
+        its own is there finds the other's. The day before it counts, too: a day may change in between.
         """
         return frozenset(
             list_key
             for neighbour in self._neighbours()
             for list_key in list_keys
-            for earlier in self._passes(neighbour, list_key, 0, neighbour.name)
+            for earlier in self._passes(neighbour, list_key, 1, neighbour.name)
             if earlier.end in _MAY_HAVE_LEFT
         )
 
