@@ -101,6 +101,7 @@ REASONS_OF_FAULT: dict[FaultKind, frozenset[Reason]] = {
     | _BELT_REASONS
     | {
         Reason.TOUCHING,
+        Reason.AMBIGUOUS,  # a label laid down close behind one that cannot be read
         Reason.WEIGHT_DISAGREES,
         Reason.WEIGHT_NOT_VALID,
         Reason.NOT_DECLARED,
