@@ -146,7 +146,7 @@ def _print(answer: dict[str, Any]) -> None:
         shown = value
         if isinstance(value, dict):
             shown = ", ".join(f"{name} {count}" for name, count in value.items()) or "none"
-        print(f"{key:22}{shown}")
+        print(f"{key:24}{shown}")
     for failure in failures:
         short = failure["reproduction"]
         print(

@@ -5,7 +5,6 @@ from tests.mutants.planted import Mutant
 PARCEL = "controller/core/parcel.py"
 DECIDING = "controller/core/deciding.py"
 READINGS = "controller/core/readings.py"
-READER = "controller/declared_lists/reader.py"
 LINKS = "controller/core/links.py"
 VERDICT = "controller/core/verdict.py"
 MATCHING = "controller/core/matching.py"
@@ -84,55 +83,6 @@ IDENTITY_BUGS: tuple[Mutant, ...] = (
         "    elif parcel.scanner_said_no_read or not codes_are_whole(parcel.code_parts):",
         "    elif parcel.scanner_said_no_read:",
         "a second label that was half read does not count",
-    ),
-    Mutant(
-        "lost scan / no-read",
-        VERDICT,
-        "    elif parcel.scanner_said_no_read or not codes_are_whole(parcel.code_parts):",
-        "    elif not codes_are_whole(parcel.code_parts):",
-        "a code counts although the scanner said that it read nothing",
-    ),
-    Mutant(
-        "list missing / late / amended after the verdict",
-        READER,
-        "            self._deliver_rivals(connection, waybill, wanted)",
-        "            pass",
-        "the core is never told of a second list for a released label",
-    ),
-    Mutant(
-        "list missing / late / amended after the verdict",
-        READER,
-        "        labels = self._waybills(changed)",
-        "        labels: set[str] = set()",
-        "a second list that came just before the first was watched is lost",
-    ),
-    Mutant(
-        "DB corrupt, bit rot",
-        READER,
-        "                self._deliver(ListChanged(store_seq, present))\n            raise",
-        "                pass\n            raise",
-        "what customs says while a journal cannot be read is lost",
-    ),
-    Mutant(
-        "list missing / late / amended after the verdict",
-        "controller/core/links.py",
-        "        check_weight(parcel, facts, rules),\n",
-        "",
-        "an amended list takes no release back from a parcel of another weight",
-    ),
-    Mutant(
-        "list missing / late / amended after the verdict",
-        "controller/core/links.py",
-        "        *check_picture(parcel, facts, turn.settings, rules),\n",
-        "",
-        "an amended list takes no release back from a parcel whose picture shows undeclared metal",
-    ),
-    Mutant(
-        "list missing / late / amended after the verdict",
-        "controller/core/links.py",
-        "            revoke(turn, parcel, Reason.AMBIGUOUS)",
-        "            pass",
-        "a second list for a released label is no news",
     ),
     Mutant(
         "two barcodes on one parcel",

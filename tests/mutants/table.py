@@ -1,6 +1,7 @@
 """The whole table of planted bugs."""
 
 from tests.mutants.journal_bugs import JOURNAL_BUGS
+from tests.mutants.late_bugs import LATE_BUGS
 from tests.mutants.line_bugs import LINE_BUGS
 from tests.mutants.parcel_bugs import PARCEL_BUGS
 from tests.mutants.planted import Mutant
@@ -11,6 +12,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *WIRE_BUGS,
     *PARCEL_BUGS,
     *LINE_BUGS,
+    *LATE_BUGS,
     *PLC_BUGS,
     *JOURNAL_BUGS,
 )
