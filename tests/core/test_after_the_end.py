@@ -78,6 +78,15 @@ def test_an_id_that_enters_again_is_a_new_pass() -> None:
     assert line.core.state.parcels[1].length_counts == 300
 
 
+def test_an_id_that_entered_again_and_was_crowded_out_lies_on_the_belt() -> None:
+    line = Line()
+    released(line, 100, 1)
+    for track_id in range(1, line.core.settings.parcels_on_belt_max + 2):
+        line.record(5_000 + 100 * track_id, e.Inducted, 1, track_id, U32_MAX)
+    assert 1 not in line.core.state.parcels
+    assert len(opened(line.record(15_000, e.EyePassed, 4, 1, 300, U32_MAX))) == 1
+
+
 def test_the_id_of_another_boot_is_another_body() -> None:
     line = Line()
     released(line, 100, 1)

@@ -64,6 +64,22 @@ def test_a_torn_header_is_read_again(address: int) -> None:
     assert exchange.counters.torn_rejected == 1
 
 
+def test_what_was_written_in_an_outage_is_told_when_the_exchange_is_back() -> None:
+    plc = Registers()
+    exchange = Exchange(SESSION)
+    first = opened(plc, exchange)
+    assert first.head_ring_seq == first.next_ring_seq - 1
+    exchange.close()
+    for _ in range(3):
+        plc.commit()
+    plc.settle()
+    again = opened(plc, exchange)
+    assert (again.next_ring_seq, again.head_ring_seq) == (
+        first.next_ring_seq,
+        first.next_ring_seq + 2,
+    )
+
+
 def test_the_ring_may_not_go_back_within_one_boot() -> None:
     plc = Registers()
     exchange = Exchange(SESSION)
