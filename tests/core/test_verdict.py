@@ -162,6 +162,12 @@ def test_identity(
     assert judged.facts == (facts() if found == 1 else None)
 
 
+def test_a_code_beside_the_scanners_word_that_it_read_nothing_is_somebody_elses() -> None:
+    judged = judge(parcel(scanner_said_no_read=True), (), SETTINGS, RULES)
+    assert judged.reasons == (Reason.AMBIGUOUS,)
+    assert judged.checks[0] == check(K.IDENTITY, UNKNOWN, -1, 1)
+
+
 @pytest.mark.parametrize(
     ("shared", "reasons"),
     [((), ()), (("6901234567892",), ()), (("6901234567892", "W1"), (Reason.DUPLICATE,))],
