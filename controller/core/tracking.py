@@ -57,14 +57,9 @@ def begin_pass(turn: Turn, record: PlcRecord, entered_counts: int, gap_counts: i
     state = turn.state
     previous = state.parcels.get(record.track_id)
     if previous is not None:
-        if previous.state is not ParcelState.DIVERTING:
-            hold_at_once(turn, previous, Reason.UNKNOWN_PARCEL)
-        end_pass(turn, previous, OutcomeKind.NOT_SEEN, 0)
+        _give_up(turn, previous)
     while len(state.parcels) >= turn.settings.parcels_on_belt_max:
-        oldest = next(iter(state.parcels.values()))
-        if oldest.state is not ParcelState.DIVERTING:
-            hold_at_once(turn, oldest, Reason.UNKNOWN_PARCEL)
-        end_pass(turn, oldest, OutcomeKind.NOT_SEEN, 0)
+        _give_up(turn, next(iter(state.parcels.values())))
     parcel = Parcel(
         pass_no=state.next_pass_no,
         track_id=record.track_id,
@@ -108,9 +103,14 @@ def _forget_carried_off(turn: Turn, counts: int) -> None:
     for parcel in list(turn.state.parcels.values()):
         travelled_mm = turn.state.belt.travelled_mm(counts, parcel.entered_counts)
         if travelled_mm > 2 * turn.settings.belt_end_mm:
-            if parcel.state is not ParcelState.DIVERTING:
-                hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
-            end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
+            _give_up(turn, parcel)
+
+
+def _give_up(turn: Turn, parcel: Parcel) -> None:
+    """No record of it will come, or none can be told from another's: nobody saw it go."""
+    if parcel.state is not ParcelState.DIVERTING:
+        hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
 
 
 def eye_passed(turn: Turn, parcel: Parcel, record: EyePassed) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from controller.core import events as e
-from controller.core.commands import LookUp, RaiseAlarm
+from controller.core.commands import LookUp
 from controller.core.events import ListChanged, ListsAnswered
 from controller.core.parcel import ParcelState
 from controller.core.settings import MetalLimit, Rules
 from controller.core.vocabulary import (
-    AlarmKind,
     Destination,
     LineCause,
     LookUpPurpose,
@@ -78,29 +77,6 @@ def test_news_that_fell_on_an_unreadable_journal_is_told(tmp_path: Path, for_goo
             told = delivered.get(timeout=5)
             heard += [told] if isinstance(told, ListChanged) else []
     assert heard[0].facts.status == 500
-
-
-def test_nobodys_code_takes_back_the_release_of_a_body_that_shows_it() -> None:
-    """As test_a_late_code_takes_back_the_release_of_a_body_that_shows_it_too, but told as the interface
-    says: a body that its lane's eye has seen owns no reading any more, and the record has id 0."""
-    line = Line()
-    line.record(100, e.Inducted, 1, 1, U32_MAX)
-    line.record(450, e.CodeRead, 1, 1, 0, 0, 0, 0, "")  # no-read
-    line.record(4_500, e.LaneSeen, HOLD_LANE, 1)
-    line.lease(2_000, 2)
-    told = line.record(4_700, e.CodeRead, 1, 0, 1, 0, 1, 0, "W1")
-    assert [sent.destination for sent in sent_in(told)] == [Destination.HOLD]
-
-
-def test_nobodys_weight_has_moved_the_scales_counter() -> None:
-    """As test_a_late_weight_has_moved_the_scales_counter, told with id 0."""
-    line = Line()
-    line.record(5_000, e.Weighed, 2, 0, 2_000_000, 0, 9, True, False)
-    line.lists["W1"] = ()
-    line.induct(6_000, 2)
-    told = line.record(7_050, e.Weighed, 2, 2, 2_000_000, 0, 9, True, False)
-    kinds = [command.kind for command in told if isinstance(command, RaiseAlarm)]
-    assert AlarmKind.SCALE_FAULT in kinds
 
 
 def test_a_scale_that_stood_since_nobodys_reading_releases_nothing() -> None:

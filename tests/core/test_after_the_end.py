@@ -105,21 +105,24 @@ def test_a_pass_whose_body_nobody_saw_go_is_no_end() -> None:
     assert len(opened(told)) == 1
 
 
-def test_a_late_code_takes_back_the_release_of_a_body_that_shows_it_too() -> None:
+# A PLC tells what comes late under the id that the body had, or as nobody's.
+@pytest.mark.parametrize("told_as", [1, 0])
+def test_a_late_code_takes_back_the_release_of_a_body_that_shows_it_too(told_as: int) -> None:
     line = Line()
     line.record(100, e.Inducted, 1, 1, U32_MAX)
     line.record(450, e.CodeRead, 1, 1, 0, 0, 0, 0, "")  # no-read
     line.record(4_500, e.LaneSeen, HOLD_LANE, 1)
     line.lease(2_000, 2)
-    told = line.record(4_700, e.CodeRead, 1, 1, 1, 0, 1, 0, "W1")
+    told = line.record(4_700, e.CodeRead, 1, told_as, 1, 0, 1, 0, "W1")
     assert [sent.destination for sent in sent_in(told)] == [Destination.HOLD]
 
 
-def test_a_late_weight_has_moved_the_scales_counter() -> None:
+@pytest.mark.parametrize("told_as", [1, 0])
+def test_a_late_weight_has_moved_the_scales_counter(told_as: int) -> None:
     """The next reading with the same number comes from a scale that stands."""
     line = Line()
     released(line, 100, 1)
-    line.record(5_000, e.Weighed, 2, 1, 2_000_000, 0, 9, True, False)
+    line.record(5_000, e.Weighed, 2, told_as, 2_000_000, 0, 9, True, False)
     line.induct(6_000, 2)
     told = line.record(7_050, e.Weighed, 2, 2, 2_000_000, 0, 9, True, False)
     assert AlarmKind.SCALE_FAULT in alarms(told)
