@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from controller.core import events as e
-from controller.core import line_state, links, readings, tracking
+from controller.core import line_state, links, list_news, readings, tracking
 from controller.core.commands import Command
 from controller.core.deciding import advance, due_ns
 from controller.core.parcel import Parcel
@@ -54,8 +54,8 @@ _OTHER: dict[type, Callable[[Turn, Any], None]] = {
     e.VisionUp: links.vision_up,
     e.VisionDown: links.vision_down,
     e.PictureFindings: readings.picture_found,
-    e.ListsAnswered: links.lists_answered,
-    e.ListChanged: links.list_changed,
+    e.ListsAnswered: list_news.lists_answered,
+    e.ListChanged: list_news.list_changed,
     e.HostStarted: links.host_started,
     e.VerdictDurable: lambda turn, event: links.verdict_durable(turn, event.pass_no),
     e.JournalFailed: lambda turn, event: links.journal_failed(turn),

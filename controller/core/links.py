@@ -1,11 +1,9 @@
-"""What the ends of our links tell: PLC, vision, lists, journal, clock."""
+"""What the ends of our links tell: PLC, vision, journal, rules (the lists: list_news.py)."""
 
 from typing import Final
 
-from controller.core.customs import customs_reasons
 from controller.core.deciding import (
     advance,
-    conclude,
     durable,
     hold_at_once,
     revoke,
@@ -17,9 +15,6 @@ from controller.core.events import (
     DeviceChanged,
     HostStarted,
     LaneChanged,
-    ListChanged,
-    ListFacts,
-    ListsAnswered,
     PlcConnected,
     PlcLost,
     PlcStateSeen,
@@ -28,14 +23,12 @@ from controller.core.events import (
     VisionDown,
     VisionUp,
 )
-from controller.core.matching import check_picture, check_weight
 from controller.core.parcel import Parcel, ParcelState, Step
 from controller.core.readings import unprove
 from controller.core.state import LaneHealth, RuleVersion
 from controller.core.tracking import end_pass, note_sensor_exits, spoil_readings
 from controller.core.turn import Turn
 from controller.core.units import u32_difference, u32_sum
-from controller.core.verdict import is_duplicate
 from controller.core.vocabulary import (
     AlarmKind,
     BeltCause,
@@ -43,8 +36,6 @@ from controller.core.vocabulary import (
     DecisionResult,
     Destination,
     LineCause,
-    LookUpPurpose,
-    LookUpResult,
     OutcomeKind,
     PlcStateBit,
     Reason,
@@ -281,68 +272,8 @@ def vision_down(turn: Turn, event: VisionDown) -> None:
     turn.raise_alarm(AlarmKind.VISION_LOST, event.source)
 
 
-def lists_answered(turn: Turn, event: ListsAnswered) -> None:
-    parcel = _by_pass(turn, event.pass_no)
-    _note_lists(turn, event.result is LookUpResult.ANSWERED)
-    if parcel is None:
-        return
-    if event.purpose is LookUpPurpose.IDENTIFY:
-        if parcel.state is ParcelState.TRACKED and parcel.lists_result is None:
-            parcel.lists = event.lists
-        return
-    if parcel.state is ParcelState.DECIDING:
-        parcel.lists = event.lists
-        parcel.lists_result = event.result
-        parcel.store_seq = event.store_seq
-        conclude(turn, parcel)
-
-
-def _note_lists(turn: Turn, available: bool) -> None:
-    turn.state.lists_ok = available
-    if available:
-        turn.clear_alarm(AlarmKind.LISTS_UNAVAILABLE)
-    else:
-        turn.raise_alarm(AlarmKind.LISTS_UNAVAILABLE)
-
-
-def list_changed(turn: Turn, event: ListChanged) -> None:
-    """News on a list after its verdict: it may take a release back, never the reverse.
-
-    The reader answers and tells in order; `store_seq` orders nothing, for a restored store counts anew.
-    """
-    for parcel in list(turn.state.parcels.values()):
-        if len(parcel.lists) != 1 or parcel.verdict is None:
-            continue
-        if parcel.verdict.destination is not Destination.RELEASE:
-            continue
-        own = parcel.lists[0]
-        if own.list_key == event.facts.list_key:
-            reasons = _bad_news(turn, parcel, event.facts)
-            if reasons:
-                parcel.lists = (event.facts,)
-                parcel.store_seq = event.store_seq
-                revoke(turn, parcel, *reasons)
-        elif own.waybill == event.facts.waybill:  # a second list for its label
-            revoke(turn, parcel, Reason.AMBIGUOUS)
-
-
-def _bad_news(turn: Turn, parcel: Parcel, facts: ListFacts) -> tuple[Reason, ...]:
-    """What now speaks against this parcel. Customs may have released other contents than those that it
-    was compared with."""
-    rules = turn.rules_of(parcel)
-    compared = (
-        check_weight(parcel, facts, rules),
-        *check_picture(parcel, facts, turn.settings, rules),
-    )
-    reasons = [*customs_reasons(facts, rules), *(why for _, why in compared if why is not None)]
-    elsewhere = tuple(earlier for earlier in facts.earlier_passes if earlier.line)
-    if is_duplicate(elsewhere, parcel.pass_no):
-        reasons.append(Reason.DUPLICATE)
-    return tuple(reasons)
-
-
 def verdict_durable(turn: Turn, pass_no: int) -> None:
-    parcel = _by_pass(turn, pass_no)
+    parcel = turn.of_pass(pass_no)
     if parcel is not None:
         durable(turn, parcel)
 
@@ -363,10 +294,3 @@ def journal_failed(turn: Turn) -> None:
 def journal_recovered(turn: Turn) -> None:
     turn.state.journal_ok = True
     turn.clear_alarm(AlarmKind.JOURNAL_FAILED)
-
-
-def _by_pass(turn: Turn, pass_no: int) -> Parcel | None:
-    for parcel in turn.state.parcels.values():
-        if parcel.pass_no == pass_no:
-            return parcel
-    return None

@@ -1,7 +1,7 @@
 """One turn of the core: the state, the time and the commands that this event causes.
 
 Small verbs that several handlers need (alarms, decision numbers, flags) live here; what an event
-means lives in tracking.py, readings.py, deciding.py and links.py.
+means lives in tracking.py, readings.py, deciding.py, links.py and list_news.py.
 """
 
 from typing import Final
@@ -79,6 +79,13 @@ class Turn:
             if version.rules_id == parcel.rules_id:
                 return version.rules
         raise AssertionError(f"rules {parcel.rules_id} of pass {parcel.pass_no} are gone")
+
+    def of_pass(self, pass_no: int) -> Parcel | None:
+        """The parcel on the belt whose pass it is, None if it has left."""
+        for parcel in self.state.parcels.values():
+            if parcel.pass_no == pass_no:
+                return parcel
+        return None
 
     def undecided(self) -> list[Parcel]:
         waiting = (ParcelState.TRACKED, ParcelState.DECIDING)

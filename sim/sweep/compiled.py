@@ -26,8 +26,8 @@ PACKAGES = ("controller", "plc", "vision", "sim", "api")
 # In the order in which they import each other.
 TYPED = "settings plc_records events commands parcel snapshot belt state"
 MODULES = {
-    "controller/core": f"{TYPED} customs deciding identity line line_state links matching readings"
-    " tracking turn units verdict",
+    "controller/core": f"{TYPED} customs deciding identity line line_state links list_news matching"
+    " readings tracking turn units verdict",
     "controller/journal": "batcher chain committer drafting",
     "controller/runtime": "dispatch",
     "plc": "decision_slots exchange header polled_link record_codec register_map ring_reader",

@@ -5,6 +5,7 @@ from tests.mutants.planted import Mutant
 
 LINE = "controller/core/line.py"
 LINKS = "controller/core/links.py"
+LIST_NEWS = "controller/core/list_news.py"
 READINGS = "controller/core/readings.py"
 TRACKING = "controller/core/tracking.py"
 VERDICT = "controller/core/verdict.py"
@@ -76,21 +77,21 @@ LATE_BUGS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "list missing / late / amended after the verdict",
-        LINKS,
+        LIST_NEWS,
         "        check_weight(parcel, facts, rules),\n",
         "",
         "an amended list takes no release back from a parcel of another weight",
     ),
     Mutant(
         "list missing / late / amended after the verdict",
-        LINKS,
+        LIST_NEWS,
         "        *check_picture(parcel, facts, turn.settings, rules),\n",
         "",
         "an amended list takes no release back from a parcel whose picture shows undeclared metal",
     ),
     Mutant(
         "list missing / late / amended after the verdict",
-        LINKS,
+        LIST_NEWS,
         "            revoke(turn, parcel, Reason.AMBIGUOUS)",
         "            pass",
         "a second list for a released label is no news",

@@ -5,6 +5,7 @@ from tests.mutants.planted import Mutant
 DECIDING = "controller/core/deciding.py"
 TRACKING = "controller/core/tracking.py"
 LINKS = "controller/core/links.py"
+LIST_NEWS = "controller/core/list_news.py"
 CUSTOMS = "controller/core/customs.py"
 LINE = "controller/core/line.py"
 LINE_STATE = "controller/core/line_state.py"
@@ -306,14 +307,14 @@ CUSTOMS_BUGS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "bad news after the verdict",
-        LINKS,
+        LIST_NEWS,
         "                revoke(turn, parcel, *reasons)",
         "                pass",
         "customs' late inspection order does not stop the parcel",
     ),
     Mutant(
         "bad news after the verdict",
-        LINKS,
+        LIST_NEWS,
         "    if is_duplicate(elsewhere, parcel.pass_no):",
         "    if False:",
         "a list released on another line in the meantime is released here too",

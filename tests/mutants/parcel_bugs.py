@@ -6,6 +6,7 @@ PARCEL = "controller/core/parcel.py"
 DECIDING = "controller/core/deciding.py"
 READINGS = "controller/core/readings.py"
 LINKS = "controller/core/links.py"
+LIST_NEWS = "controller/core/list_news.py"
 VERDICT = "controller/core/verdict.py"
 MATCHING = "controller/core/matching.py"
 IDENTITY = "controller/core/identity.py"
@@ -107,7 +108,7 @@ IDENTITY_BUGS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "list missing / late / amended after the verdict",
-        LINKS,
+        LIST_NEWS,
         "        parcel.lists = event.lists\n        parcel.lists_result",
         "        parcel.lists_result",
         "the verdict rests on the first look-up, not on what is durable now",
