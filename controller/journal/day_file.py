@@ -1,5 +1,7 @@
 """One journal file: a SQLite database with the records and an index of passes by list.
 
+The index is not in the chain, and a look-up rests on it: it is stored twice, and who asks compares.
+
 Files are named `<YYYYMMDD>.journal`, later ones of the same day `-2`, `-3` ...; the order of names is
 the order of records. A file gets its name only when its header is on the disk. One connection writes,
 in one thread: SQLite before 3.51.3 could corrupt a WAL file that two connections used at once, so an
@@ -42,7 +44,13 @@ CREATE TABLE passes(
     journal_seq INTEGER NOT NULL,
     PRIMARY KEY (list_key, pass_no)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX passes_twin ON passes(list_key, end);
 """
+# The passes as their table holds them, and as their twin does, each read from its own pages alone.
+PASSES = "passes INDEXED BY sqlite_autoindex_passes_1"
+PASSES_TWIN = "passes INDEXED BY passes_twin"
+# A file from before the twin has no row for this.
+HAS_TWIN = "SELECT 1 FROM sqlite_schema WHERE name = 'passes_twin'"
 _INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?)"
 # A revocation (a second verdict) leaves the pass as it is; an outcome always comes after the verdict.
 _NOTE_PASS = """

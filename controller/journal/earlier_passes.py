@@ -4,17 +4,48 @@ The lines of one site share one list store, so that a label counts as seen on wh
 instance per thread: it keeps its read-only connections open, since a look-up waits for it.
 """
 
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 from controller.core.events import EarlierPass
 from controller.core.vocabulary import PassEnd
-from controller.journal.reader import JournalReader, files_since
+from controller.journal.day_file import HAS_TWIN, PASSES, PASSES_TWIN
+from controller.journal.reader import JournalReader, NotAJournal, files_since
 
 # A carrier may use a waybill number again after six months; until then its label names one parcel.
-# 190 files cost 3 ms a look-up once they are open, 76 ms the first time.
+# What 190 files cost a look-up: docs/decisions/0060.
 DAYS_BACK = 190
-_QUERY = "SELECT pass_no, end FROM passes WHERE list_key >= ? AND list_key < ?"
+_OF_LABEL = "WHERE list_key >= ?1 AND list_key < ?2"
+# One statement, since the writer may commit between two.
+_TWICE = (
+    f"SELECT 0, pass_no, end FROM {PASSES} {_OF_LABEL} UNION ALL"
+    f" SELECT 1, pass_no, end FROM {PASSES_TWIN} {_OF_LABEL}"
+)
+_ONCE = f"SELECT 0, pass_no, end FROM {PASSES} {_OF_LABEL}"
 _MAY_HAVE_LEFT = frozenset({PassEnd.OPEN, PassEnd.RELEASED})
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """`live`: its reader follows what is written. `twice`: its index of passes has a twin."""
+
+    reader: JournalReader
+    live: bool
+    twice: bool
+
+    def passes(self, list_key: str) -> dict[int, PassEnd]:
+        """How each pass of the label stands. NotAJournal if the index and its twin disagree: a bit that
+        rots in one of them would else hide a release."""
+        found = self.reader.select(_TWICE if self.twice else _ONCE, _of_label(list_key))
+        table = Counter(row[1:] for row in found if not row[0])
+        twin = Counter(row[1:] for row in found if row[0])
+        try:
+            if table == twin or not self.twice:
+                return {pass_no: PassEnd(end) for pass_no, end in table}
+        except ValueError:
+            pass  # an end that no writer of ours stores
+        raise NotAJournal(f"{self.reader.path.name}: the index of passes is damaged at {list_key}")
 
 
 class EarlierPasses:
@@ -26,7 +57,7 @@ class EarlierPasses:
         self._directory = directory
         self._days_back = days_back
         self._lines_dir = lines_dir
-        self._readers: dict[Path, tuple[JournalReader, bool]] = {}
+        self._files: dict[Path, _File] = {}
 
     def of(self, list_key: str) -> tuple[EarlierPass, ...]:
         """Every pass of the list, each line's in its own order, a pass without an outcome as OPEN.
@@ -54,18 +85,17 @@ class EarlierPasses:
 
     def close(self) -> None:
         """Close every file."""
-        for reader, _ in self._readers.values():
-            reader.close()
-        self._readers.clear()
+        for file in self._files.values():
+            file.reader.close()
+        self._files.clear()
 
     def _passes(
         self, directory: Path, list_key: str, days_back: int, line: str = ""
     ) -> list[EarlierPass]:
         ends: dict[int, PassEnd] = {}
-        for reader in self._open_readers(directory, days_back):
-            for pass_no, end in reader.select(_QUERY, _of_label(list_key)):
-                # Newest file first: an outcome after midnight stands above the verdict before it.
-                ends.setdefault(pass_no, PassEnd(end))
+        for file in self._open_files(directory, days_back):
+            # Newest file first: an outcome after midnight stands above the verdict before it.
+            ends = file.passes(list_key) | ends
         return [EarlierPass(pass_no, ends[pass_no], line) for pass_no in sorted(ends)]
 
     def _neighbours(self) -> list[Path]:
@@ -74,24 +104,25 @@ class EarlierPasses:
         lines = (path for path in self._lines_dir.iterdir() if path.is_dir())
         return sorted(path for path in lines if path != self._directory)
 
-    def _open_readers(self, directory: Path, days_back: int) -> list[JournalReader]:
+    def _open_files(self, directory: Path, days_back: int) -> list[_File]:
         present = files_since(directory, self._days_back)
-        for path in [path for path in self._readers if path.parent == directory]:
+        for path in [path for path in self._files if path.parent == directory]:
             if path not in present:
-                self._readers.pop(path)[0].close()
+                self._files.pop(path).reader.close()
         wanted = present if days_back == self._days_back else files_since(directory, days_back)
         # Only the newest file is written: the others take one descriptor instead of three.
-        return [self._reader(path, live=path == present[0]) for path in wanted]
+        return [self._file(path, live=path == present[0]) for path in wanted]
 
-    def _reader(self, path: Path, live: bool) -> JournalReader:
-        known = self._readers.get(path)
-        if known is not None and known[1] == live:
-            return known[0]
+    def _file(self, path: Path, live: bool) -> _File:
+        known = self._files.get(path)
+        if known is not None and known.live == live:
+            return known
         if known is not None:
-            self._readers.pop(path)[0].close()
+            self._files.pop(path).reader.close()
         reader = JournalReader(path, live=live)
-        self._readers[path] = reader, live
-        return reader
+        file = _File(reader, live, twice=bool(reader.select(HAS_TWIN)))
+        self._files[path] = file
+        return file
 
 
 def _of_label(list_key: str) -> tuple[str, str]:

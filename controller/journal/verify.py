@@ -13,11 +13,19 @@ from controller.core.commands import CommitVerdict, RecordOutcome
 from controller.core.vocabulary import PassEnd
 from controller.journal import records
 from controller.journal.chain import GENESIS, Head, Record, fits, follows
-from controller.journal.day_file import journal_files
+from controller.journal.day_file import HAS_TWIN, PASSES, PASSES_TWIN, journal_files
 from controller.journal.diagnosis import Damage, Finding, name_damage
 from controller.journal.keys import PublicKeys
 from controller.journal.reader import JournalReader, NotAJournal, decode
 from controller.wire import WireError
+
+_PASSES_ALONE = f"SELECT list_key, pass_no, end FROM {PASSES}"
+_TWIN_ALONE = f"SELECT list_key, pass_no, end FROM {PASSES_TWIN}"
+# One statement, since the writer may commit between two.
+_TWINS_DISAGREE = (
+    f"SELECT list_key FROM ({_PASSES_ALONE} EXCEPT {_TWIN_ALONE}) UNION"
+    f" SELECT list_key FROM ({_TWIN_ALONE} EXCEPT {_PASSES_ALONE}) LIMIT 1"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +204,7 @@ class _Walk:
         raise _Bad(record.journal_seq, Damage.SIGNATURE, why)
 
     def _check_index(self, reader: JournalReader) -> None:
-        rows = reader.select("SELECT list_key, pass_no, end, journal_seq FROM passes")
+        rows = reader.select(f"SELECT list_key, pass_no, end, journal_seq FROM {PASSES}")
         if any(tuple(map(type, row)) != (str, int, int, int) for row in rows):
             why = "the index of passes holds something that no writer of ours stores"
             raise _Bad(self.head.journal_seq, Damage.INDEX, why)
@@ -207,6 +215,10 @@ class _Walk:
             if known.get(key) != self._passes.get(key) and key not in found.keys() - known.keys():
                 why = f"the index of passes disagrees with the records about {key[0]}"
                 raise _Bad(self.head.journal_seq, Damage.INDEX, why)
+
+        for (list_key,) in reader.select(_TWINS_DISAGREE) if reader.select(HAS_TWIN) else ():
+            why = f"the index of passes disagrees with its twin about {list_key}"
+            raise _Bad(self.head.journal_seq, Damage.INDEX, why)
 
     def _check_tree(self, reader: JournalReader) -> None:
         """What leads to a record is not in the chain: a page above them that was changed hides some

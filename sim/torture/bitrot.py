@@ -4,13 +4,17 @@ A flip is *found* if `verify` reports it, *found by the head* if that takes a he
 log of a killed writer ends where a frame is damaged, which looks like a shorter history), *harmless* if
 every reader still gets every record and every earlier pass as written (free space, unused header
 bytes). Anything else is undetected, and a failure. A start on such files either names the file that it
-set aside or takes the very state that was written.
+set aside or takes the very state that was written. A look-up, which waits for no `verify`, finds each earlier
+pass as written, or the file refused: only of a log that ends at the flip it cannot know (see `_start`).
 """
 
+from collections.abc import Iterable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from controller.core.events import EarlierPass
 from controller.journal.chain import Head
 from controller.journal.day_file import journal_files
 from controller.journal.earlier_passes import EarlierPasses
@@ -27,6 +31,7 @@ RECORDS_BEFORE_MIDNIGHT = 600
 START_EVERY = 5
 
 Files = dict[str, bytes]
+Passes = dict[str, tuple[EarlierPass, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,7 @@ class Original:
 
     files: Files
     read: tuple[object, ...]
+    passes: Passes
     head: Head
     start: Recovered
 
@@ -42,7 +48,7 @@ class Original:
 def bitrot(runs: int, seed: int) -> Report:
     """`runs` flipped bits, one at a time: half in closed files, half in those of a killed writer."""
     report = Report("bitrot", seed)
-    for name in ("flips", "found", "found_by_head", "harmless", "undetected"):
+    for name in ("flips", "found", "found_by_head", "harmless", "undetected", "passes_forgotten"):
         report.count(name, 0)
     with scratch() as directory:
         for killed in (False, True):
@@ -74,8 +80,11 @@ def _written(directory: Path, seed: int, killed: bool) -> Original:
     restore(directory, files)
     head = verify(directory, PUBLIC).head
     read = _as_read(directory)
+    passes = _looked_up(directory, _list_keys(directory))
+    assert passes
+    assert None not in passes.values()
     start = recover(directory, PUBLIC)
-    return Original(files, read, head, start)
+    return Original(files, read, passes, head, start)
 
 
 def _flip(report: Report, original: Original, directory: Path, chance: Random, start: bool) -> None:
@@ -86,15 +95,21 @@ def _flip(report: Report, original: Original, directory: Path, chance: Random, s
     restore(directory, {**original.files, name: bytes(content)})
     where = f"bit {place % 8} of byte {place // 8} of {name}"
     report.count("flips")
+    ended_earlier = False
     if not verify(directory, PUBLIC).ok:
         report.count("found")
     elif not verify(directory, PUBLIC, original.head).ok:
         report.count("found_by_head")
+        ended_earlier = True
     elif _as_read(directory) == original.read:
         report.count("harmless")
     else:
         report.count("undetected")
         report.fail(f"{where}: verified, and read differently")
+    answers = {} if ended_earlier else _looked_up(directory, original.passes)
+    for list_key in _forgotten(answers, original.passes):
+        report.count("passes_forgotten")
+        report.fail(f"{where}: a look-up was told other passes of {list_key} than those written")
     if start:
         _start(report, original, directory, where)
     remove(directory)
@@ -126,24 +141,40 @@ def _start(report: Report, original: Original, directory: Path, where: str) -> N
 def _as_read(directory: Path) -> tuple[object, ...]:
     """What every reader gets: records in order and one by one, earlier passes by their list."""
     read: list[object] = []
-    keys: set[str] = set()
     try:
         for path in journal_files(directory):
-            reader = JournalReader(path)
-            try:
+            with closing(JournalReader(path)) as reader:
                 records = list(reader.each())
                 read.append(records)
                 singly = [reader.last(upto_seq=record.journal_seq) for record in records]
                 read.append(singly == records)
-                keys |= {row[0] for row in reader.select("SELECT list_key FROM passes")}
-            finally:
-                reader.close()
-        passes = EarlierPasses(directory)
-        read.append([(key, passes.of(key)) for key in sorted(keys)])
-        passes.close()
+        read.append(_looked_up(directory, _list_keys(directory)))
     except NotAJournal as error:
         read.append(str(error))
     return tuple(read)
+
+
+def _list_keys(directory: Path) -> set[str]:
+    keys: set[str] = set()
+    for path in journal_files(directory):
+        with closing(JournalReader(path)) as reader:
+            keys |= {row[0] for row in reader.select("SELECT list_key FROM passes")}
+    return keys
+
+
+def _looked_up(directory: Path, list_keys: Iterable[str]) -> Passes:
+    """What the line's list reader is told of each list; None if a file is refused."""
+    answers: Passes = {}
+    with closing(EarlierPasses(directory)) as passes:
+        for list_key in list_keys:
+            answers[list_key] = None
+            with suppress(NotAJournal):
+                answers[list_key] = passes.of(list_key)
+    return answers
+
+
+def _forgotten(answers: Passes, written: Passes) -> list[str]:
+    return [key for key, found in answers.items() if found not in (None, written[key])]
 
 
 def snapshot(directory: Path) -> Files:

@@ -160,4 +160,25 @@ LATE_BUGS: tuple[Mutant, ...] = (
         "self._passes(neighbour, list_key, 0, neighbour.name)",
         "a label that another line took just before midnight is released here after it",
     ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/journal/earlier_passes.py",
+        "            if table == twin or not self.twice:",
+        "            if True:",
+        "a key that rots in the index of passes hides a release",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/journal/day_file.py",
+        'PASSES_TWIN = "passes INDEXED BY passes_twin"',
+        "PASSES_TWIN = PASSES",
+        "the twin of the index of passes is never read",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/journal/verify.py",
+        "reader.select(_TWINS_DISAGREE) if reader.select(HAS_TWIN) else ()",
+        "()",
+        "verify leaves the twin of the index of passes unread",
+    ),
 )
