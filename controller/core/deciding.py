@@ -7,7 +7,7 @@ after VerdictDurable a release sent. A hold may be sent at once. See parcel.py f
 from typing import Final
 
 from controller.core.commands import CommitVerdict, LookUp
-from controller.core.identity import codes_are_whole, complete_codes
+from controller.core.identity import codes_are_whole, complete_codes, shown_codes
 from controller.core.matching import parcel_length_mm
 from controller.core.parcel import Parcel, ParcelState, Step
 from controller.core.turn import Turn
@@ -16,7 +16,6 @@ from controller.core.verdict import Judgement, judge
 from controller.core.vocabulary import (
     AlarmKind,
     Destination,
-    LineState,
     LookUpPurpose,
     LookUpResult,
     Reason,
@@ -172,12 +171,13 @@ def durable(turn: Turn, parcel: Parcel) -> None:
 
 
 def send_release(turn: Turn, parcel: Parcel) -> None:
-    """Command the release if the link is up, tells of now, and it is not too late; else it waits for
-    its deadline."""
+    """Command the release if the link is up, tells of now, nothing forbids releases, and it is not too
+    late; else it waits for its deadline."""
     state, deadline_ns = turn.state, host_deadline_ns(turn, parcel)
     late = deadline_ns is not None and turn.at_ns >= deadline_ns
     up_to_date = state.plc_up and state.behind_until_seq is None
-    if up_to_date and not late and turn.step(parcel, Step.SEND):
+    allowed = state.journal_ok and state.abort_cause is None
+    if up_to_date and allowed and not late and turn.step(parcel, Step.SEND):
         turn.send(parcel, Destination.RELEASE, 0)
 
 
@@ -205,7 +205,7 @@ def _line_reasons(turn: Turn, parcel: Parcel) -> tuple[Reason, ...]:
     reasons = []
     if not state.journal_ok:
         reasons.append(Reason.RECORD_NOT_DURABLE)
-    if state.state is LineState.ABORTED:
+    if state.abort_cause is not None:
         reasons.append(Reason.LINE_ABORTED)
     if parcel.trigger is not None and not state.xray.proven:
         reasons.append(Reason.ASSOCIATION_UNPROVEN)
@@ -222,7 +222,7 @@ def _has_twin(turn: Turn, parcel: Parcel) -> bool:
     key, waybill = parcel.lists[0].list_key, parcel.lists[0].waybill
     return any(
         any(facts.list_key == key for facts in other.lists)
-        or waybill in complete_codes(other.code_parts)
+        or waybill in shown_codes(other.code_parts)
         for other in turn.state.parcels.values()
         if other is not parcel
     )

@@ -1,6 +1,12 @@
 """From code parts to codes. Which list a code names is the list reader's answer, never guessed here."""
 
+from itertools import islice, product
+from typing import Final
+
 from controller.core.events import CodeRead
+
+# A scanner that contradicts itself in every part of a long code says nothing about any label.
+_CHOICES_MAX: Final = 64
 
 
 def complete_codes(parts: tuple[CodeRead, ...]) -> tuple[str, ...]:
@@ -25,6 +31,28 @@ def complete_codes(parts: tuple[CodeRead, ...]) -> tuple[str, ...]:
         if text and text not in codes:
             codes.append(text)
     return tuple(codes)
+
+
+def shown_codes(parts: tuple[CodeRead, ...]) -> tuple[str, ...]:
+    """Every text that some choice among contradicting readings makes, the complete codes first: what the
+    label of another body is compared with."""
+    codes = complete_codes(parts)
+    numbers = {part.code_no for part in parts}
+    if len(codes) == len(numbers):
+        return codes
+    found = list(codes)
+    for code_no in sorted(numbers):
+        of_code = [part for part in parts if part.code_no == code_no]
+        for part_count in sorted({part.part_count for part in of_code}):
+            choices = [
+                [part.text for part in of_code if part.part_no == part_no]
+                for part_no in range(part_count)
+            ]
+            for texts in islice(product(*choices), _CHOICES_MAX):
+                text = "".join(texts).strip()
+                if text and text not in found:
+                    found.append(text)
+    return tuple(found)
 
 
 def codes_are_whole(parts: tuple[CodeRead, ...]) -> bool:

@@ -3,6 +3,8 @@
 from typing import Final
 
 from controller.core.commands import EnterLineState, SetPermits
+from controller.core.deciding import revoke
+from controller.core.parcel import ParcelState
 from controller.core.state import CoreState
 from controller.core.turn import Turn
 from controller.core.vocabulary import (
@@ -12,6 +14,7 @@ from controller.core.vocabulary import (
     LineRequest,
     LineState,
     PlcStateBit,
+    Reason,
 )
 
 Condition = tuple[LineState, LineCause]
@@ -65,6 +68,8 @@ def settle_line(turn: Turn) -> None:
     """Emit what changed: state with its cause, and permits."""
     state = turn.state
     condition = line_condition(turn)
+    if condition[0] is LineState.ABORTED and state.state is not LineState.ABORTED:
+        _take_back_releases(turn)
     if condition != (state.state, state.cause):
         state.state, state.cause = condition
         turn.emit(EnterLineState(*condition))
@@ -72,6 +77,14 @@ def settle_line(turn: Turn) -> None:
     if permits != (state.infeed_permit, state.belt_permit):
         state.infeed_permit, state.belt_permit = permits
         turn.emit(SetPermits(*permits))
+
+
+def _take_back_releases(turn: Turn) -> None:
+    """What went wrong with one body may have gone wrong with those behind it, and a person who clears
+    the abort has measured none of them anew."""
+    for parcel in list(turn.state.parcels.values()):
+        if parcel.state is not ParcelState.DIVERTING:
+            revoke(turn, parcel, Reason.LINE_ABORTED)
 
 
 def requested(turn: Turn, request: LineRequest) -> None:
@@ -103,10 +116,16 @@ def _blocked(turn: Turn, destination: Destination) -> bool:
 
 
 def _hold_lane_short(turn: Turn) -> bool:
-    """The hold lane must have room for every parcel that is on the belt."""
+    """The hold lane must have room for every parcel that is on the belt: those whose last record was lost
+    have left it, and while it stands nothing else forgets them."""
     lane = turn.lane_for(Destination.HOLD)
     health = turn.state.lanes.get(lane.number) if lane else None
     if health is None:
         return False
-    short = 0 <= health.room_parcels < len(turn.state.parcels)
+    belt, end_mm = turn.state.belt, turn.settings.belt_end_mm + turn.settings.parcel_length_max_mm
+    on_belt = sum(
+        belt.travelled_mm(belt.counts, parcel.entered_counts) <= end_mm
+        for parcel in turn.state.parcels.values()
+    )
+    short = 0 <= health.room_parcels < on_belt
     return health.full or health.jammed or short

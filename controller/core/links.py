@@ -43,8 +43,9 @@ from controller.core.vocabulary import (
 
 # A change of more than a tenth spoils a reading in progress.
 _SPEED_CHANGE_DIVISOR: Final = 10
-# A full ring holds this many (plc/register_map.py: R_SLOTS): what waits in it is older than its loss.
-RING_RECORDS_MAX: Final = 110
+# A full ring (plc/register_map.py: R_SLOTS) and the program's queue before it (interface P5) hold this many
+# together: what waits in them is older than their loss.
+WAITING_RECORDS_MAX: Final = 110 + 64
 
 
 def host_started(turn: Turn, event: HostStarted) -> None:
@@ -123,6 +124,7 @@ def _forget_boot(turn: Turn, event: PlcConnected) -> None:
         end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
     state.boot_id = event.boot_id
     state.ended_ids.clear()
+    state.shown_labels.clear()
     state.last_ring_seq = (event.next_ring_seq - 1) % (1 << 32)
     state.belt.forget_clock()
     _forget_lanes(turn)
@@ -142,7 +144,7 @@ def plc_state_seen(turn: Turn, event: PlcStateSeen) -> None:
     state.plc_state_bits = event.state_bits
     if event.overflow_count != state.overflow_count:
         state.overflow_count = event.overflow_count
-        state.suspect_until_seq = u32_sum(state.last_ring_seq, RING_RECORDS_MAX)
+        state.suspect_until_seq = u32_sum(state.last_ring_seq, WAITING_RECORDS_MAX)
         records_lost(turn)
     if event.state_bits & PlcStateBit.EMERGENCY_STOP:
         emergency_stop(turn)
@@ -294,3 +296,6 @@ def journal_failed(turn: Turn) -> None:
 def journal_recovered(turn: Turn) -> None:
     turn.state.journal_ok = True
     turn.clear_alarm(AlarmKind.JOURNAL_FAILED)
+    for parcel in turn.state.parcels.values():
+        if parcel.state is ParcelState.UNSENT:
+            send_release(turn, parcel)

@@ -17,7 +17,8 @@ from controller.core.events import (
     Triggered,
     Weighed,
 )
-from controller.core.identity import complete_codes
+from controller.core.identity import complete_codes, shown_codes
+from controller.core.labels import flag_remembered, flag_twins, remember_labels
 from controller.core.matching import parcel_length_mm
 from controller.core.parcel import Parcel, ParcelState
 from controller.core.turn import Turn
@@ -58,7 +59,9 @@ def code_read(turn: Turn, parcel: Parcel, record: CodeRead) -> None:
         else:
             parcel.flag(Reason.AMBIGUOUS)
     codes = complete_codes(parcel.code_parts)
-    _flag_twins(turn, parcel, codes)
+    shown = shown_codes(parcel.code_parts)
+    flag_twins(turn, parcel, shown)
+    flag_remembered(turn, parcel, shown, record.encoder_counts)
     if codes and not parcel.identify_asked and parcel.state is ParcelState.TRACKED:
         parcel.identify_asked = True
         turn.emit(LookUp(parcel.pass_no, LookUpPurpose.IDENTIFY, codes))
@@ -80,28 +83,20 @@ def of_nobody(turn: Turn, record: PlcRecord) -> None:
     if isinstance(record, Weighed):
         turn.state.scale_measurement_no = record.measurement_no
     elif isinstance(record, CodeRead) and record.part_count:
-        known = [
-            part
-            for part in turn.state.loose_parts
-            if (part.track_id, part.code_no) == (record.track_id, record.code_no)
-            and part.part_no < record.part_no
-        ]
-        turn.state.loose_parts = [*known, record]
-        _flag_twins(turn, None, complete_codes((*known, record)))
+        turn.state.loose_parts = [*turn.state.loose_parts, record][-CODE_PARTS_MAX:]
+        codes = shown_codes(_parts_of_one_code(turn, record))
+        flag_twins(turn, None, codes)
+        remember_labels(turn, codes, record.encoder_counts)
 
 
-def _flag_twins(turn: Turn, parcel: Parcel | None, codes: tuple[str, ...]) -> None:
-    """Two bodies on the belt show one code: which one is it, if it is a label? That doubt outlives the
-    body that leaves, and takes back what the other one was given."""
-    for other in list(turn.state.parcels.values()):
-        shared = tuple(code for code in codes if code in complete_codes(other.code_parts))
-        if other is parcel or not shared:
-            continue
-        for each in (parcel, other) if parcel is not None else (other,):
-            new = tuple(code for code in shared if code not in each.shared_codes)
-            each.shared_codes = (*each.shared_codes, *new)
-        if other.verdict is not None and other.verdict.waybill in shared:
-            revoke(turn, other, Reason.DUPLICATE)
+def _parts_of_one_code(turn: Turn, record: CodeRead) -> tuple[CodeRead, ...]:
+    """The latest of each; other codes may come in between."""
+    latest = {
+        part.part_no: part
+        for part in turn.state.loose_parts
+        if (part.track_id, part.code_no) == (record.track_id, record.code_no)
+    }
+    return tuple(latest.values())
 
 
 def _is_known_part(parcel: Parcel, record: CodeRead) -> bool:

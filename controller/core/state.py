@@ -34,6 +34,14 @@ class LaneHealth:
 
 
 @dataclass(slots=True)
+class ShownLabel:
+    """A code that was read where the encoder stood at `counts`."""
+
+    code: str
+    counts: int
+
+
+@dataclass(slots=True)
 class FrameSource:
     """Association health of the X-ray: `agreeing` counts parcels since the last broken link."""
 
@@ -81,8 +89,10 @@ class CoreState:
     parcels: dict[int, Parcel] = field(default_factory=dict)
     # Track ids of this boot whose bodies are in a lane, or told lost; the oldest leave first.
     ended_ids: list[int] = field(default_factory=list)
-    # The parts so far of a code that belongs to no parcel on the belt.
+    # Code parts of no parcel on the belt; the oldest leave first.
     loose_parts: list[CodeRead] = field(default_factory=list)
+    # Codes of bodies that may lie on the belt without a pass that names them.
+    shown_labels: list[ShownLabel] = field(default_factory=list)
     early_pictures: list[PictureFindings] = field(default_factory=list)
     xray: FrameSource = field(default_factory=FrameSource)
     scale_measurement_no: int = -1

@@ -22,6 +22,8 @@ from controller.core.events import (
     PlcRecord,
     ZoneOpened,
 )
+from controller.core.identity import shown_codes
+from controller.core.labels import remember_labels
 from controller.core.matching import parcel_length_mm
 from controller.core.parcel import Parcel, ParcelState, Step
 from controller.core.turn import Turn
@@ -110,6 +112,7 @@ def _give_up(turn: Turn, parcel: Parcel) -> None:
     """No record of it will come, or none can be told from another's: nobody saw it go."""
     if parcel.state is not ParcelState.DIVERTING:
         hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    remember_labels(turn, shown_codes(parcel.code_parts), parcel.entered_counts)
     end_pass(turn, parcel, OutcomeKind.NOT_SEEN, 0)
 
 
@@ -223,6 +226,7 @@ def untracked_seen(turn: Turn, record: LaneSeen) -> None:
 def parcel_lost(turn: Turn, parcel: Parcel, record: ParcelLost) -> None:
     turn.raise_alarm(AlarmKind.PARCEL_LOST, record.source, parcel.pass_no)
     hold_at_once(turn, parcel, Reason.UNKNOWN_PARCEL)
+    remember_labels(turn, shown_codes(parcel.code_parts), record.encoder_counts)
     end_pass(turn, parcel, OutcomeKind.LOST, 0)
 
 

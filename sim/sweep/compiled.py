@@ -26,7 +26,7 @@ PACKAGES = ("controller", "plc", "vision", "sim", "api")
 # In the order in which they import each other.
 TYPED = "settings plc_records events commands parcel snapshot belt state"
 MODULES = {
-    "controller/core": f"{TYPED} customs deciding identity line line_state links list_news matching"
+    "controller/core": f"{TYPED} customs deciding identity labels line line_state links list_news matching"
     " readings tracking turn units verdict",
     "controller/journal": "batcher chain committer drafting",
     "controller/runtime": "dispatch",

@@ -10,7 +10,7 @@ import pytest
 
 from controller.core import events as e
 from controller.core.commands import Command, RaiseAlarm, RecordOutcome
-from controller.core.links import RING_RECORDS_MAX
+from controller.core.links import WAITING_RECORDS_MAX
 from controller.core.parcel import ParcelState
 from controller.core.readings import CODE_PARTS_MAX
 from controller.core.vocabulary import (
@@ -146,8 +146,8 @@ def test_more_different_codes_than_are_kept_hold() -> None:
     assert verdict_in(line.answer(2300, line.picture(100, 1))).reasons == (Reason.AMBIGUOUS,)
 
 
-def test_the_ring_is_as_long_as_the_map_says() -> None:
-    assert RING_RECORDS_MAX == R_SLOTS
+def test_as_many_records_wait_as_the_ring_and_the_longest_queue_hold() -> None:
+    assert WAITING_RECORDS_MAX == R_SLOTS + 64  # interface P5
 
 
 # --- what two bodies under one track id leave behind ----------------------------------------------
@@ -229,7 +229,7 @@ def test_records_lost_behind_a_backlog_hold_who_is_still_in_it() -> None:
     line = Line()
     line.tell(50, e.PlcStateSeen(0, 1))
     assert line.until_verdict(100, 1).reasons == (Reason.RECORDS_LOST,)
-    line.ring_seq += RING_RECORDS_MAX
+    line.ring_seq += WAITING_RECORDS_MAX
     line.tell(6000, e.RingGap(BOOT, 5, line.ring_seq + 1))
     assert line.until_verdict(8000, 2, "W2").destination is Destination.RELEASE
 

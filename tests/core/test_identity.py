@@ -1,9 +1,11 @@
 """From code parts to codes: what counts as read, and when a label leaves a doubt."""
 
+from itertools import product
+
 import pytest
 
 from controller.core.events import CodeRead
-from controller.core.identity import codes_are_whole, complete_codes, has_form
+from controller.core.identity import codes_are_whole, complete_codes, has_form, shown_codes
 from tests.core.evidence import code
 
 LONG = (code("ABC", 1, 0, 3), code("DEF", 1, 1, 3), code("GHI", 1, 2, 3))
@@ -64,3 +66,36 @@ def test_codes(parts: tuple[CodeRead, ...], codes: tuple[str, ...], whole: bool)
 )
 def test_a_waybill_form_fits_whole_and_exactly(code_text: str, form: str, fits: bool) -> None:
     assert has_form(code_text, form) is fits
+
+
+@pytest.mark.parametrize(
+    ("parts", "codes"),
+    [
+        pytest.param((), (), id="nothing read"),
+        pytest.param((code("W1"), code("W2", 2)), ("W1", "W2"), id="two codes"),
+        pytest.param((code("W1"), code("W1", 2)), ("W1",), id="one text on two sides"),
+        pytest.param((code("W2"), code("W1")), ("W2", "W1"), id="contradicted"),
+        pytest.param((code(" W2"), code("W1 ")), ("W2", "W1"), id="contradicted, with blanks"),
+        pytest.param((code("W2"), code(" ")), ("W2",), id="blanks are no code"),
+        pytest.param(
+            (code("W8"), code("W9"), code("W1", 2)), ("W1", "W8", "W9"), id="whole ones first"
+        ),
+        pytest.param((code("W8", 2), code("W1"), code("W9", 2)), ("W1", "W8", "W9"), id="code 2"),
+        pytest.param(LONG[:2], (), id="last part missing"),
+        pytest.param(
+            (*LONG, code("DEX", 1, 1, 3)), ("ABCDEFGHI", "ABCDEXGHI"), id="one part twice"
+        ),
+        pytest.param(
+            (*LONG, code("AB", 1, 0, 1)),
+            ("ABC", "AB", "ABCDEFGHI", "ABDEFGHI"),
+            id="two numbers of parts",
+        ),
+        pytest.param(
+            tuple(code(text, 1, no, 7) for no in range(7) for text in "ab"),
+            tuple("a" + "".join(rest) for rest in product("ab", repeat=6)),
+            id="no more than 64 choices",
+        ),
+    ],
+)
+def test_shown_codes(parts: tuple[CodeRead, ...], codes: tuple[str, ...]) -> None:
+    assert shown_codes(parts) == codes

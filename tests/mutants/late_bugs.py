@@ -64,7 +64,7 @@ LATE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "bad news after the verdict",
         READINGS,
-        "        _flag_twins(turn, None, complete_codes((*known, record)))",
+        "        flag_twins(turn, None, codes)",
         "        pass",
         "a copied label that was read late takes no release back",
     ),
@@ -149,7 +149,7 @@ LATE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "out-of-order / late scan",
         READINGS,
-        "        turn.state.loose_parts = [*known, record]",
+        "        turn.state.loose_parts = [*turn.state.loose_parts, record][-CODE_PARTS_MAX:]",
         "        turn.state.loose_parts = []",
         "a late label in two parts is no label",
     ),

@@ -221,8 +221,8 @@ LINK_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "half-open TCP, slow PLC answers",
         DECIDING,
-        "if up_to_date and not late and turn.step(parcel, Step.SEND):",
-        "if up_to_date and turn.step(parcel, Step.SEND):",
+        "if up_to_date and allowed and not late and turn.step(parcel, Step.SEND):",
+        "if up_to_date and allowed and turn.step(parcel, Step.SEND):",
         "a late release is sent",
     ),
     Mutant(

@@ -1,6 +1,7 @@
 """The whole table of planted bugs."""
 
 from tests.mutants.journal_bugs import JOURNAL_BUGS
+from tests.mutants.label_bugs import LABEL_BUGS
 from tests.mutants.late_bugs import LATE_BUGS
 from tests.mutants.line_bugs import LINE_BUGS
 from tests.mutants.parcel_bugs import PARCEL_BUGS
@@ -13,6 +14,7 @@ MUTANTS: tuple[Mutant, ...] = (
     *PARCEL_BUGS,
     *LINE_BUGS,
     *LATE_BUGS,
+    *LABEL_BUGS,
     *PLC_BUGS,
     *JOURNAL_BUGS,
 )
