@@ -1,12 +1,17 @@
 """The store's file: schema, how it is opened, what its failures are called. Shared by both sides.
 
 One writer (see `store`), any number of read-only readers. WAL with synchronous=FULL: what was
-acknowledged is on the disk. Reading needs no XML library.
+acknowledged is on the disk. Nothing chains the store: whoever opens it may be the first after a power cut,
+and a log that breaks off would be an older store. Reading needs no XML library.
 """
 
+from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import apsw
+
+from controller.sqlite_log import log_breaks_off, log_of
 
 SCHEMA = 1
 APPLICATION_ID = 0x7067_6C31  # "pgl1"
@@ -80,13 +85,23 @@ def open_for_reading(path: Path) -> apsw.Connection:
     if not path.is_file():
         raise StoreError(f"there is no list store at {path}")
     try:
+        _check_log(path)
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         connection.set_busy_timeout(READER_BUSY_MS)
         connection.execute("PRAGMA query_only = 1")
         check_schema(connection, path)
     except apsw.Error as error:
         raise StoreError(sentence_of(error, path)) from error
+    except OSError as error:
+        raise StoreError(f"the list store {path} may not be read: {error.strerror}") from error
     return connection
+
+
+def _check_log(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        log = log_of(path).stat()
+        if _log_breaks_off(path, log.st_ino, log.st_size, log.st_mtime_ns):
+            raise StoreError(damaged(path))
 
 
 def check_schema(connection: apsw.Connection, path: Path) -> None:
@@ -110,12 +125,23 @@ def sentence_of(error: apsw.Error, path: Path) -> str:
         case apsw.NotADBError():
             return f"{path} is not a list store"
         case apsw.CorruptError():
-            return f"the list store {path} is damaged: restore it or import the messages again"
+            return damaged(path)
         case apsw.BusyError() | apsw.LockedError():
             return f"the list store {path} is locked by another program"
         case apsw.IOError():
             return f"the disk under the list store {path} fails: {error}"
     return f"the list store {path} fails: {error}"
+
+
+def damaged(path: Path) -> str:
+    """What is said of a store that lost something."""
+    return f"the list store {path} is damaged: restore it or import the messages again"
+
+
+# A page of the console opens the store anew each time, and a reader that is refused asks again.
+@lru_cache(maxsize=4)
+def _log_breaks_off(path: Path, _inode: int, _size_bytes: int, _mtime_ns: int) -> bool:
+    return log_breaks_off(path)
 
 
 def store_seq(connection: apsw.Connection) -> int:

@@ -96,7 +96,7 @@ class Store:
     def close(self) -> None:
         """Give up the store; another process may be its writer then."""
         try:
-            self._connection.close()
+            store_file.closed(self._connection)
         finally:
             os.close(self._lock)
 

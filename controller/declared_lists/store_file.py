@@ -3,12 +3,17 @@
 import fcntl
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 
 from controller.declared_lists import database
 from controller.declared_lists.database import StoreError, StoreOwned
+from controller.sqlite_log import log_breaks_off
+
+# A reader's short SELECT is over by then, and who stops intake need not wait.
+_FOLD_BUSY_MS = 50
 
 
 def locked(path: Path) -> int:
@@ -31,6 +36,8 @@ def opened(path: Path, pages_max: int) -> apsw.Connection:
     """A writing connection to the store at `path`, created if there is none. StoreError."""
     assert apsw.SQLITE_VERSION_NUMBER >= database.SQLITE_LEAST
     try:
+        if log_breaks_off(path):
+            raise StoreError(database.damaged(path))
         path.touch(0o640)
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         connection.set_busy_timeout(database.WRITER_BUSY_MS)
@@ -48,6 +55,17 @@ def opened(path: Path, pages_max: int) -> apsw.Connection:
     except OSError as error:
         raise StoreError(f"the list store {path} may not be written: {error.strerror}") from error
     return connection
+
+
+def closed(connection: apsw.Connection) -> None:
+    """Close; the log is folded into the store if the disk and the readers let it.
+
+    SQLite itself does so only when the last one closes, which is a reader that may not write.
+    """
+    with suppress(apsw.Error):
+        connection.set_busy_timeout(_FOLD_BUSY_MS)
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    connection.close()
 
 
 def _create(connection: apsw.Connection) -> None:

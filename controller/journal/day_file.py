@@ -20,6 +20,7 @@ from pathlib import Path
 import apsw
 
 from controller.journal.chain import Head, Record
+from controller.sqlite_log import log_of
 
 SUFFIX = ".journal"
 _NAME = re.compile(r"(\d{8})(?:-(\d+))?\.journal")
@@ -28,6 +29,8 @@ _ASIDE_NAME = re.compile(r"(\d{8}(?:-\d+)?\.journal)\.corrupt-\d+")
 _SQLITE_MIN = (3, 51, 3)
 _SYNCHRONOUS_FULL = 2
 _BUSY_MS = 2_000
+# A reader's short SELECT is over by then; no commit waits longer for it when the day changes.
+_FOLD_BUSY_MS = 50
 
 _TABLES = """
 CREATE TABLE records(
@@ -206,6 +209,7 @@ class DayFile:
     def close(self) -> None:
         """Close; the WAL file is folded into the database if the disk lets it."""
         # Whatever was committed stays in the WAL file and is read from there.
+        _fold(self._db)
         with suppress(apsw.Error):
             self._db.close()
 
@@ -221,6 +225,7 @@ def pin(path: Path) -> None:
         db = _connect(path, None)
         try:
             db.pragma("user_version", db.pragma("user_version") + 1)
+            _fold(db)
         finally:
             db.close()
     except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError, AssertionError):
@@ -230,6 +235,26 @@ def pin(path: Path) -> None:
             return  # the disk would take it, so the file itself says so: its own header is damaged
     except apsw.Error as error:
         raise OSError(errno.EIO, f"the journal {path.name} cannot be written: {error}") from error
+
+
+def fold(path: Path) -> None:
+    """Take the WAL file of a file that nobody writes into the database, if the disk lets it."""
+    # A damaged one: whoever reads it will say what is wrong.
+    with suppress(FileNotFoundError, apsw.Error, AssertionError):
+        if log_of(path).stat().st_size:
+            DayFile(path).close()
+
+
+def _fold(db: apsw.Connection) -> None:
+    """SQLite itself folds only when the last one closes, which may be a reader that may not write: the
+    end of a day would lie in a log for as long as look-ups keep the file open.
+
+    TRUNCATE first copies all that no reader still needs, as PASSIVE does. Where a reader stays in the way
+    the log is kept, and the next start folds it.
+    """
+    with suppress(apsw.Error):
+        db.set_busy_timeout(_FOLD_BUSY_MS)
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _connect(path: Path, vfs: str | None) -> apsw.Connection:

@@ -19,6 +19,7 @@ from controller.journal.chain import GENESIS, Head, Record, Start, fits, follows
 from controller.journal.day_file import (
     day_of,
     files_set_aside,
+    fold,
     journal_files,
     locked,
     name_before,
@@ -33,6 +34,7 @@ from controller.journal.reader import (
     NotAJournal,
     decode,
 )
+from controller.sqlite_log import log_breaks_off
 from controller.wire import WireError, is_event
 
 # Numbers of a corrupt file may be known elsewhere (the centre's key is line and number) and unreadable
@@ -100,17 +102,20 @@ def recover(directory: Path, public_keys: PublicKeys) -> Recovered:
         candidates = _candidates(directory)
         day = max((day_of(name_before(path)) for path in candidates), default="")
         set_aside: list[SetAside] = []
-        for path in candidates:
+        for number, path in enumerate(candidates):
             try:
-                if path == name_before(path):
+                lost = _lost_in_log(path)
+                if path == name_before(path) and not lost:
                     pin(path)
                 usable = _usable_part(path, public_keys)
             except (NotAJournal, WireError) as error:
                 set_aside.append(_set_aside(path, str(error)))
                 continue
             header, head, state, events, problem = usable
+            problem = lost or problem
             if problem or path != name_before(path):
                 set_aside.append(_set_aside(path, problem or "set aside before this start"))
+            set_aside += _fold_older(candidates[number + 1 :])
             start = start_after(head, set_aside)
             return Recovered(header, state, events, start, day, tuple(set_aside))
         start = start_after(GENESIS, set_aside)
@@ -124,6 +129,25 @@ def _candidates(directory: Path) -> list[Path]:
         named = {name for path in files for name in _names_in_header(path)}
         files += [path for path in aside if path.name not in named]
     return sorted(files, key=lambda path: order_of(name_before(path)), reverse=True)
+
+
+def _lost_in_log(path: Path) -> str:
+    """One sentence if commits that were acknowledged stand in the file's log where SQLite does not look."""
+    if not log_breaks_off(path):
+        return ""
+    return f"{path.name}: its log is damaged, and commits stand behind the damaged place"
+
+
+def _fold_older(paths: list[Path]) -> list[SetAside]:
+    """Let no older file rest on its log: nothing but a look-up reads it, and would take less for all."""
+    set_aside: list[SetAside] = []
+    for path in paths:
+        before = "" if path == name_before(path) else "set aside before this start"
+        if why := before or _lost_in_log(path):
+            set_aside.append(_set_aside(path, why))
+        else:
+            fold(path)
+    return set_aside
 
 
 def _names_in_header(path: Path) -> tuple[str, ...]:

@@ -4,8 +4,10 @@ A flip is *found* if `verify` reports it, *found by the head* if that takes a he
 log of a killed writer ends where a frame is damaged, which looks like a shorter history), *harmless* if
 every reader still gets every record and every earlier pass as written (free space, unused header
 bytes). Anything else is undetected, and a failure. A start on such files either names the file that it
-set aside or takes the very state that was written. A look-up, which waits for no `verify`, finds each earlier
-pass as written, or the file refused: only of a log that ends at the flip it cannot know (see `_start`).
+set aside or takes the very state that was written. What remains: a flip in the last two commits of a log
+is the same as a power cut in them (*starts that end earlier*), and is a failure anywhere else. A look-up,
+which waits for no `verify`, finds each earlier pass as written, or the file refused: of a log that ends at
+the flip it knows only after the start.
 """
 
 from collections.abc import Iterable
@@ -13,6 +15,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from struct import Struct
 
 from controller.core.events import EarlierPass
 from controller.journal.chain import Head
@@ -29,6 +32,11 @@ from sim.torture.shift import Shift
 PARCELS = 160
 RECORDS_BEFORE_MIDNIGHT = 600
 START_EVERY = 5
+
+# https://www.sqlite.org/walformat.html: magic, version, page size, checkpoint number, salts, sums;
+# page number, pages after a commit, salts, sums.
+_LOG_HEADER = Struct(">4IQQ")
+_FRAME_HEADER = Struct(">2IQQ")
 
 Files = dict[str, bytes]
 Passes = dict[str, tuple[EarlierPass, ...] | None]
@@ -50,6 +58,7 @@ def bitrot(runs: int, seed: int) -> Report:
     report = Report("bitrot", seed)
     for name in ("flips", "found", "found_by_head", "harmless", "undetected", "passes_forgotten"):
         report.count(name, 0)
+    report.count("starts_that_end_earlier", 0)
     with scratch() as directory:
         for killed in (False, True):
             original = _written(directory / "written", seed, killed)
@@ -110,12 +119,15 @@ def _flip(report: Report, original: Original, directory: Path, chance: Random, s
     for list_key in _forgotten(answers, original.passes):
         report.count("passes_forgotten")
         report.fail(f"{where}: a look-up was told other passes of {list_key} than those written")
-    if start:
-        _start(report, original, directory, where)
+    if start or ended_earlier:
+        last = name.endswith("-wal") and place // 8 >= _last_commits_at(original.files[name])
+        _start(report, original, directory, where, in_last_commits=last)
     remove(directory)
 
 
-def _start(report: Report, original: Original, directory: Path, where: str) -> None:
+def _start(
+    report: Report, original: Original, directory: Path, where: str, in_last_commits: bool
+) -> None:
     found = recover(directory, PUBLIC)
     report.count("starts")
     wanted = original.start
@@ -124,9 +136,13 @@ def _start(report: Report, original: Original, directory: Path, where: str) -> N
         named = all(aside.why and aside.path.exists() for aside in found.set_aside)
         report.expect(named, f"{where}: set aside without a name")
     elif found.start.head.journal_seq < wanted.start.head.journal_seq:
-        # The log of a killed writer ends at the flip. The PLC's own count of acknowledged records
-        # shows the gap at the first connection (core: RECORDS_LOST), and so does a head kept elsewhere.
+        # The log of a killed writer ends at the flip, and nothing after it was begun when this was synced.
+        # The PLC's own count of acknowledged records shows the gap at the first connection (core:
+        # RECORDS_LOST), and so does a head kept elsewhere.
         report.count("starts_that_end_earlier")
+        report.expect(
+            in_last_commits, f"{where}: the start took a log that breaks off for the whole"
+        )
         kept = verify(directory, PUBLIC, original.head)
         report.expect(not kept.ok, f"{where}: the start lost records that no head shows")
     else:
@@ -136,6 +152,18 @@ def _start(report: Report, original: Original, directory: Path, where: str) -> N
             wanted.start,
         )
         report.expect(same, f"{where}: the start took another state and named nothing")
+
+
+def _last_commits_at(log: bytes) -> int:
+    """Where the last two commits of a log begin; the first frame, if it has no more."""
+    _, _, page_bytes, _, salts, _ = _LOG_HEADER.unpack_from(log)
+    step = _FRAME_HEADER.size + page_bytes
+    ends = [
+        at + step
+        for at in range(_LOG_HEADER.size, len(log) - step + 1, step)
+        if (frame := _FRAME_HEADER.unpack_from(log, at))[2] == salts and frame[1]
+    ]
+    return ends[-3] if len(ends) > 2 else _LOG_HEADER.size
 
 
 def _as_read(directory: Path) -> tuple[object, ...]:

@@ -10,6 +10,8 @@ READINGS = "controller/core/readings.py"
 TRACKING = "controller/core/tracking.py"
 VERDICT = "controller/core/verdict.py"
 READER = "controller/declared_lists/reader.py"
+RECOVERY = "controller/journal/recovery.py"
+SQLITE_LOG = "controller/sqlite_log.py"
 
 LATE_BUGS: tuple[Mutant, ...] = (
     Mutant(
@@ -180,5 +182,61 @@ LATE_BUGS: tuple[Mutant, ...] = (
         "reader.select(_TWINS_DISAGREE) if reader.select(HAS_TWIN) else ()",
         "()",
         "verify leaves the twin of the index of passes unread",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/journal/day_file.py",
+        "        _fold(self._db)\n",
+        "",
+        "the end of a day lies in a log for as long as a look-up has the file open",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        RECOVERY,
+        "    if not log_breaks_off(path):\n",
+        "    if True:\n",
+        "a bit that rots in the log of a killed writer makes what came after it never written",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        RECOVERY,
+        "            set_aside += _fold_older(candidates[number + 1 :])\n",
+        "",
+        "the log of an older day is never looked at",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        SQLITE_LOG,
+        "if frames.commits(n - 1) and frames.holds(n)",
+        "if frames.commits(n - 1)",
+        "what a failed commit left in the log stops the line at its next start",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        SQLITE_LOG,
+        "        return breaks_off(found) and log.read_bytes() == found",
+        "        return breaks_off(found)",
+        "lists are unavailable when a reader opens the store while the log begins anew",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/declared_lists/store_file.py",
+        "        if log_breaks_off(path):\n",
+        "        if False:\n",
+        "intake writes on upon a store that has lost a detention",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/declared_lists/database.py",
+        "        if _log_breaks_off(path, log.st_ino, log.st_size, log.st_mtime_ns):\n",
+        "        if False:\n",
+        "a line that starts before intake releases what the rotten log had detained",
+    ),
+    Mutant(
+        "DB corrupt, bit rot",
+        "controller/declared_lists/store_file.py",
+        "        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)\n",
+        "        pass\n",
+        "the list store rests on its log while intake is stopped",
     ),
 )

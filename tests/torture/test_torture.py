@@ -10,6 +10,7 @@ import pytest
 from controller.core.commands import CommitVerdict, RecordOutcome, SendDecision
 from controller.core.vocabulary import Destination, OutcomeKind
 from controller.journal import committer as committer_module
+from controller.journal import recovery as recovery_module
 from controller.journal import verify as verify_module
 from sim.torture import bitrot as bitrot_module
 from sim.torture.attacks import ATTACKS
@@ -65,8 +66,19 @@ def test_no_flipped_bit_is_read_for_what_was_written(monkeypatch: pytest.MonkeyP
     report = bitrot(120, seed=5)
     assert report.ok, report.failures
     assert report.counts["found"] > 0
-    assert report.counts["found_by_head"] > 0
+    assert report.counts["found_by_head"] > report.counts["starts_that_end_earlier"]
     assert report.counts["starts_that_set_a_file_aside"] > 0
+
+
+def test_a_start_that_takes_a_log_that_breaks_off_for_the_whole_is_found_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bitrot_module, "PARCELS", 40)
+    monkeypatch.setattr(bitrot_module, "RECORDS_BEFORE_MIDNIGHT", 400)
+    monkeypatch.setattr(recovery_module, "log_breaks_off", lambda _: False)
+    report = bitrot(60, seed=5)
+    assert report.counts["starts_that_end_earlier"] > 0
+    assert not report.ok
 
 
 def test_every_attack_is_found() -> None:
