@@ -9,12 +9,16 @@ where the question cannot be asked.
 What is proven. `stretch.jsonl` holds every record of the line's journal between two signed checkpoints,
 the parcel's whole pass among them. Each record's hash covers the one before it, and the later checkpoint
 signs the last of them: nothing in between was changed, added, left out or moved after it was signed.
-`header.jsonl` is the journal file's first record and the checkpoint that signs it. The rules are those
-whose digest the verdict names, the picture (if it was kept) is the one whose digest it names. Everything
-else in the export is made again from these records and compared byte for byte.
+`header.jsonl` is the journal file's first record and the checkpoint that signs it; every checkpoint of
+the stretch names, under its signature, the header of the file it was written in, and it is this one (or,
+after midnight, one in the stretch). The rules are those whose digest the verdict names, the picture (if
+it was kept) is the one whose digest it names. Everything else in the export is made again from these
+records and compared byte for byte.
 
 What is not: that the key was used by nobody but the line. A head of the journal that was kept elsewhere
-at the time tells that; its number and hash can be looked up in `stretch.jsonl`.
+at the time tells that; its number and hash can be looked up in `stretch.jsonl`. Nor, in a journal whose
+checkpoints name no header (an old one; a note says so), that `header.jsonl` is of this very file: it is
+one that the line signed earlier, and times, software and settings in the account are as it says.
 """
 
 from __future__ import annotations
@@ -235,11 +239,34 @@ def _check_own(record: Record, seq: int, digest: bytes, key: bytes, line: str, n
         return
     if (said.get("journal_seq"), said.get("head")) != (seq, digest):
         raise Wrong(f"{name}: the checkpoint {record.seq} signs another record")
-    text = line.encode()
+    text, header = line.encode(), _header_named(record)
     fields = struct.pack(">I?Q", len(text), said["final"], seq)
-    signed = b"parcelgate journal checkpoint 1\n" + fields + text + digest
+    version = b"2" if header else b"1"
+    signed = b"parcelgate journal checkpoint %b\n" % version + fields + text + digest + header
     if not signature_holds(key, said["signature"], signed):
         raise Wrong(f"{name}: the checkpoint {record.seq} is not signed with this public key")
+
+
+def _header_named(checkpoint: Record) -> bytes:
+    """The hash of the header of its file, as the checkpoint says; empty in an old journal."""
+    named = checkpoint.message.get("file_header", b"")
+    return named if isinstance(named, bytes) else b"?"
+
+
+def check_header(header: Record, stretch: list[Record]) -> list[str]:
+    """That each checkpoint was signed in the file of the last header before it. What to note if not."""
+    of_file, named = header.hash, True
+    for record in stretch:
+        if record.kind == HEADER:
+            of_file = record.hash
+        elif record.kind == CHECKPOINT:
+            if _header_named(record) not in (b"", of_file):
+                raise Wrong(f"the checkpoint {record.seq} was signed in a file with another header")
+            named = named and _header_named(record) != b""
+    told = (
+        "Note: an old journal: its checkpoints do not name the file header that times are told by."
+    )
+    return [] if named else [told]
 
 
 # --- the pass -----------------------------------------------------------------------------------
@@ -433,6 +460,7 @@ def verify(files: dict[str, bytes], key: bytes) -> list[str]:
     check_chain(stretch, key, line, "stretch.jsonl")
     if header[0].kind != HEADER or header[0].seq >= stretch[1].seq or stretch[0].kind != CHECKPOINT:
         raise Wrong("header.jsonl is not of the file that stretch.jsonl comes from")
+    aged = check_header(header[0], stretch)
     try:
         one = Pass(pass_no, stretch)
         one.check()
@@ -445,7 +473,7 @@ def verify(files: dict[str, bytes], key: bytes) -> list[str]:
     for name, data in made.items():
         if given.get(name) != data:
             raise Wrong(f"{name} does not say what the records say")
-    return [*notes, given["account.zh.txt"].decode(), given["account.en.txt"].decode()]
+    return [*aged, *notes, given["account.zh.txt"].decode(), given["account.en.txt"].decode()]
 
 
 def _listed(files: dict[str, bytes]) -> tuple[str, int, dict[str, bytes]]:

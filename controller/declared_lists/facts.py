@@ -26,6 +26,12 @@ _CHANGES = (
     "SELECT store_seq, list_key, waybill FROM changes JOIN lists USING (list_id) "
     "WHERE store_seq > ? ORDER BY store_seq LIMIT ?"
 )
+_NEWEST_MESSAGE = (
+    "SELECT message_id, sha256, received_utc_ns FROM messages ORDER BY message_id DESC LIMIT 1"
+)
+_HAS_MESSAGE = "SELECT 1 FROM messages WHERE message_id = ? AND sha256 = ? AND received_utc_ns = ?"
+
+Message = tuple[int, bytes, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +87,20 @@ def changes(
         if list_key in wanted or waybill in waybills:
             changed[list_key] = waybill
     return cursor, changed
+
+
+def newest_message(connection: apsw.Connection) -> Message | None:
+    """What tells one history of a store from another; None in an empty one."""
+    for row in connection.execute(_NEWEST_MESSAGE):
+        message: Message = row
+        return message
+    return None
+
+
+def has_message(connection: apsw.Connection, message: Message | None) -> bool:
+    """Whether the store's history still holds `message`. Change numbers alone do not tell: a restored
+    store gives them out again."""
+    return message is None or connection.execute(_HAS_MESSAGE, message).get is not None
 
 
 def _of_present_labels(rows: list[_Row]) -> list[_Row]:

@@ -73,6 +73,7 @@ class StoreReader:
         self._file_id = (0, 0)
         self._fault = ""
         self._cursor = 0
+        self._newest: facts.Message | None = None
         self._wanted: frozenset[str] = frozenset()
         self._watched: frozenset[str] = frozenset()
         self._remembered: OrderedDict[str, ListFacts] = OrderedDict()
@@ -132,7 +133,7 @@ class StoreReader:
             elif question is _Nudge.STOP:
                 break
             if self._questions.empty():
-                self._guarded(self._poll)
+                self._guarded(self._look)
         self._disconnect()
 
     def _guarded(self, read: Callable[[], _T]) -> _T | None:
@@ -179,47 +180,58 @@ class StoreReader:
             lists=tuple(self._with_passes(each) for each in found),
         )
 
+    def _look(self) -> None:
+        try:
+            self._poll()
+        finally:  # the other lines go on releasing while the store fails
+            self._tell_taken()
+
     def _poll(self) -> None:
         """Deliver what changed past the cursor, and what changed before its list was watched."""
         wanted = self._wanted
         connection = self._connected()
-        changed = set(wanted - self._watched)
-        labels = self._waybills(changed)
-        waybills = self._waybills(wanted)
-        while True:
-            cursor, keys = facts.changes(connection, self._cursor, wanted, waybills)
-            changed |= keys.keys() & wanted
-            labels |= {waybill for key, waybill in keys.items() if key not in wanted}
-            if cursor == self._cursor:
-                break
-            self._cursor = cursor
+        with facts.snapshot(connection) as store_seq:
+            if not facts.has_message(connection, self._newest):  # restored under our feet
+                self._cursor, self._watched = store_seq, frozenset()
+            changed = set(wanted - self._watched)
+            labels = self._waybills(changed)
+            waybills = self._waybills(wanted)
+            while True:
+                cursor, keys = facts.changes(connection, self._cursor, wanted, waybills)
+                changed |= keys.keys() & wanted
+                labels |= {waybill for key, waybill in keys.items() if key not in wanted}
+                if cursor == self._cursor:
+                    break
+                self._cursor = cursor
+            self._newest = facts.newest_message(connection)
         for list_key in sorted(changed):
             self._deliver_change(connection, list_key)
         for waybill in sorted(labels):
             self._deliver_rivals(connection, waybill, wanted)
         self._watched = wanted
-        taken = self._taken_elsewhere(wanted)
+
+    def _tell_taken(self) -> None:
+        """Deliver lists that another line has, too, as they were last delivered; each once."""
+        taken = self._taken_elsewhere(self._wanted) & self._remembered.keys()
         for list_key in sorted(taken - self._taken):
-            self._deliver_change(connection, list_key, even_the_same=True)
+            told = self._with_passes(self._remembered[list_key])
+            self._deliver(ListChanged(self._cursor, told))
         self._taken = taken
 
-    def _deliver_change(
-        self, connection: apsw.Connection, list_key: str, even_the_same: bool = False
-    ) -> None:
+    def _deliver_change(self, connection: apsw.Connection, list_key: str) -> None:
         known = self._remembered.get(list_key)
         with facts.snapshot(connection) as store_seq:
             present = facts.facts_of_key(connection, list_key)
         if present is None and known is not None:  # another store stands there now
             present = replace(known, status=0, status_time="", goods=())
-        if present is None or (present == known and not even_the_same):
+        if present is None or present == known:
             return
         self._remember(present)
         try:
             told = self._with_passes(present)
         except Exception:
-            # What customs says is news whatever the journals say; a label taken elsewhere is told again.
-            if present != known:
-                self._deliver(ListChanged(store_seq, present))
+            # What customs says is news whatever the journals say.
+            self._deliver(ListChanged(store_seq, present))
             raise
         self._deliver(ListChanged(store_seq, told))
 
@@ -255,7 +267,8 @@ class StoreReader:
             self._disconnect()
         self._connection = database.open_for_reading(self._path)
         self._file_id = _file_id(self._path)
-        self._cursor = database.store_seq(self._connection)
+        with facts.snapshot(self._connection) as self._cursor:
+            self._newest = facts.newest_message(self._connection)
         return self._connection
 
     def _disconnect(self) -> None:

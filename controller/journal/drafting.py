@@ -45,6 +45,7 @@ class Drafting:
         self._checkpoint_seq = start.next_seq
         self._state_seq = start.next_seq
         self._at_ns = 0
+        self._signer = _Signer(signing_key, line)
         self._file_open = False
 
     def begin_file(self, at_ns: int, day: str, header: records.FileHeader) -> int:
@@ -56,6 +57,7 @@ class Drafting:
         """
         self.end_file()
         self._at_ns = at_ns
+        self._signer = _Signer(self._key, self._line)
         header = replace(header, set_aside=self._set_aside)
         opening = self._draft(records.FILE_HEADER, partial(_header_body, header))
         self._add(Group((opening, self._checkpoint(final=False)), opens_day=day))
@@ -105,8 +107,7 @@ class Drafting:
 
     def _checkpoint(self, final: bool) -> Draft:
         self._checkpoint_seq = self.next_seq
-        body = partial(_checkpoint_body, self._key, self._line, final)
-        return self._draft(records.CHECKPOINT, body)
+        return self._draft(records.CHECKPOINT, partial(self._signer.body, final))
 
     def _add_signed(self, drafts: list[Draft], notes: list[PassNote]) -> None:
         if self.next_seq - self._checkpoint_seq >= CHECKPOINT_EVERY:
@@ -114,12 +115,27 @@ class Drafting:
         self._add(Group(tuple(drafts), tuple(notes)))
 
 
+class _Signer:
+    """Bodies of one file's checkpoints, made in the disk's thread in the file's order.
+
+    The first one follows the header, whose hash every later one names, too. A batch that is tried again
+    is sealed on the same head, and gives the same.
+    """
+
+    def __init__(self, key: Ed25519PrivateKey, line: str) -> None:
+        self._key = key
+        self._line = line
+        self._file_header = b""
+
+    def body(self, final: bool, head: Head) -> bytes:
+        """A signed checkpoint of `head`."""
+        self._file_header = self._file_header or head.hash
+        signed = records.sign(self._key, self._line, head, final, self._file_header)
+        return wire.encode_body(signed)
+
+
 def _header_body(header: records.FileHeader, head: Head) -> bytes:
     return wire.encode_body(replace(header, previous_seq=head.journal_seq, previous_head=head.hash))
-
-
-def _checkpoint_body(key: Ed25519PrivateKey, line: str, final: bool, head: Head) -> bytes:
-    return wire.encode_body(records.sign(key, line, head, final))
 
 
 def _pass_note(message: CommitVerdict | RecordOutcome, journal_seq: int) -> PassNote:

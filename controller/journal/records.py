@@ -51,13 +51,22 @@ class FileHeader:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """The chain up to `journal_seq`, signed. `final`: the file was closed with it."""
+    """The chain up to `journal_seq`, signed. `final`: the file was closed with it.
+
+    `file_header` is the hash of the header of its file, signed too (docs/decisions/0081); empty in
+    journals of before.
+    """
 
     journal_seq: int
     head: bytes
     final: bool
     key_id: str
     signature: bytes
+    file_header: bytes = b""
+
+    def is_of(self, header_hash: bytes) -> bool:
+        """Whether it may stand in the file with this header."""
+        return self.file_header in (b"", header_hash)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,23 +110,29 @@ def decode_record(kind: int, body: bytes) -> Any:
         raise wire.WireError(f"kind {kind}: {error}") from error
 
 
-def sign(key: Ed25519PrivateKey, line: str, head: Head, final: bool) -> Checkpoint:
+def sign(
+    key: Ed25519PrivateKey, line: str, head: Head, final: bool, file_header: bytes
+) -> Checkpoint:
     """A checkpoint of `head`. The line's name is signed too, so that it serves on no other line."""
-    signature = key.sign(_signed_bytes(line, head, final))
-    return Checkpoint(head.journal_seq, head.hash, final, key_id(key.public_key()), signature)
+    signature = key.sign(_signed_bytes(line, head, final, file_header))
+    name = key_id(key.public_key())
+    return Checkpoint(head.journal_seq, head.hash, final, name, signature, file_header)
 
 
 def signature_holds(key: Ed25519PublicKey, line: str, checkpoint: Checkpoint) -> bool:
     """Whether `key` signed this checkpoint for `line`."""
     head = Head(checkpoint.journal_seq, checkpoint.head)
+    signed = _signed_bytes(line, head, checkpoint.final, checkpoint.file_header)
     try:
-        key.verify(checkpoint.signature, _signed_bytes(line, head, checkpoint.final))
+        key.verify(checkpoint.signature, signed)
     except InvalidSignature:
         return False
     return True
 
 
-def _signed_bytes(line: str, head: Head, final: bool) -> bytes:
+def _signed_bytes(line: str, head: Head, final: bool, file_header: bytes) -> bytes:
     name = line.encode()
     fields = struct.pack(">I?Q", len(name), final, head.journal_seq)
-    return b"parcelgate journal checkpoint 1\n" + fields + name + head.hash
+    # Not the same first line: else a header could be taken off a signature, or put to one.
+    version = b"2" if file_header else b"1"
+    return b"parcelgate journal checkpoint %b\n" % version + fields + name + head.hash + file_header

@@ -222,15 +222,15 @@ def _verified_end(
 def _signed_head(
     reader: RecordSource, header: records.FileHeader, public_keys: PublicKeys
 ) -> Head | None:
-    """What the last checkpoint signed; None without one, or if none of the keys signed it."""
-    record = reader.last(records.CHECKPOINT)
-    if record is None:
+    """What the last checkpoint signed; None without one, or if none of the keys signed it in this file."""
+    first, record = reader.first(), reader.last(records.CHECKPOINT)
+    if first is None or record is None:
         return None
     checkpoint = decode(record)
     key = public_keys.get(checkpoint.key_id)
     if key is None or not records.signature_holds(key, header.line, checkpoint):
         return None
-    return Head(checkpoint.journal_seq, checkpoint.head)
+    return Head(checkpoint.journal_seq, checkpoint.head) if checkpoint.is_of(first.hash) else None
 
 
 def _good_head(reader: RecordSource, header: records.FileHeader) -> tuple[Head, str]:

@@ -101,6 +101,7 @@ class _Walk:
         self._public_keys = public_keys
         self._kept_head = kept_head
         self._line = ""
+        self._header_hash = b""
         self._kept_met = False
         self._passes: dict[tuple[str, int], tuple[int, int]] = {}
         self.records = 0
@@ -160,7 +161,7 @@ class _Walk:
             raise _Bad(self.head.journal_seq + 1, Damage.CUT, why)
         if first.journal_seq != before.journal_seq + 1 and not header.set_aside:
             raise _Bad(first.journal_seq, Damage.DELETED, "records before the header are missing")
-        self._line = header.line
+        self._line, self._header_hash = header.line, first.hash
         self._kept_met = self._kept_met or before == self._kept_head
         self.signed_seq = max(self.signed_seq, before.journal_seq)
         self._accept(first)
@@ -195,6 +196,8 @@ class _Walk:
             why = f"signed with key {checkpoint.key_id}, whose public key is not at hand"
         elif previous != Head(checkpoint.journal_seq, checkpoint.head):
             why = "the checkpoint signs another record than the one before it"
+        elif not checkpoint.is_of(self._header_hash):
+            why = "the checkpoint was signed in a file with another header"
         elif not records.signature_holds(key, self._line, checkpoint):
             why = f"not signed by key {checkpoint.key_id}"
         else:

@@ -98,7 +98,7 @@ def rewrite_history(
 ) -> None:
     """Chain every record of the line anew, numbers included, and sign every checkpoint with `key`, under
     its own name or that of another."""
-    head, line = GENESIS, ""
+    head, line, of_file = GENESIS, "", b""
     for path in journal_files(directory):
         written: Records = []
         for record in changed.get(path) or read(path):
@@ -109,11 +109,12 @@ def rewrite_history(
                 link = {"previous_seq": head.journal_seq, "previous_head": head.hash}
                 body = encode_body(replace(message, **link))  # type: ignore[arg-type]
             elif isinstance(message, journal_records.Checkpoint):
-                signed = journal_records.sign(key, line, head, message.final)
+                signed = journal_records.sign(key, line, head, message.final, of_file)
                 body = encode_body(replace(signed, key_id=named or signed.key_id))
             draft = Draft(head.journal_seq + 1, record.at_ns, record.kind, body)
             written += seal(head, [draft])
             head = written[-1].head
+            of_file = written[0].hash
         write(path, written)
 
 

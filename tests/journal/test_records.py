@@ -17,7 +17,11 @@ FIXTURES = Path(__file__).parent / "fixtures"
 
 
 def samples() -> list[object]:
-    return [header(b"\x80"), sign(KEY, LINE, Head(3, bytes(32)), True), StateSnapshot(b"\x00\xff")]
+    return [
+        header(b"\x80"),
+        sign(KEY, LINE, Head(3, bytes(32)), True, bytes(32)),
+        StateSnapshot(b"\x00\xff"),
+    ]
 
 
 def test_there_is_a_sample_of_every_kind() -> None:

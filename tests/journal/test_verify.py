@@ -160,7 +160,7 @@ def test_a_rewrite_signed_with_another_key_is_found(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_line_is_not_accepted(tmp_path: Path) -> None:
-    checkpoint = journal_records.sign(KEY, LINE, Head(5, bytes(32)), final=False)
+    checkpoint = journal_records.sign(KEY, LINE, Head(5, bytes(32)), False, b"")
     key = KEY.public_key()
     assert journal_records.signature_holds(key, LINE, checkpoint)
     assert not journal_records.signature_holds(key, "south", checkpoint)

@@ -115,8 +115,8 @@ LATE_BUGS: tuple[Mutant, ...] = (
     Mutant(
         "DB corrupt, bit rot",
         READER,
-        "                self._deliver(ListChanged(store_seq, present))\n            raise",
-        "                pass\n            raise",
+        "            self._deliver(ListChanged(store_seq, present))\n            raise",
+        "            raise",
         "what customs says while a journal cannot be read is lost",
     ),
     Mutant(
@@ -238,5 +238,33 @@ LATE_BUGS: tuple[Mutant, ...] = (
         "        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)\n",
         "        pass\n",
         "the list store rests on its log while intake is stopped",
+    ),
+    Mutant(
+        "journal changed afterwards",
+        "controller/audit/verify_audit.py",
+        '_header_named(record) not in (b"", of_file)',
+        "False",
+        "an export with another file's header tells another time, software and settings",
+    ),
+    Mutant(
+        "journal changed afterwards",
+        "controller/journal/recovery.py",
+        " if checkpoint.is_of(first.hash) else None",
+        "",
+        "a start takes the line's settings from a header that nobody signed",
+    ),
+    Mutant(
+        "list missing / late / amended after the verdict",
+        READER,
+        "if not facts.has_message(connection, self._newest):",
+        "if store_seq < self._cursor:",
+        "a restored store whose numbers have caught up is deaf to customs",
+    ),
+    Mutant(
+        "duplicate waybill",
+        READER,
+        "        finally:  # the other lines go on releasing while the store fails\n",
+        "        except ZeroDivisionError:\n            pass\n        else:\n",
+        "a twin on the next line goes unnoticed while the list store is away",
     ),
 )
