@@ -16,6 +16,7 @@ from controller.core.units import NS_PER_MS
 from controller.core.vocabulary import PassEnd
 from controller.journal.chain import Record
 from controller.journal.day_file import PassNote
+from controller.journal.earlier_passes import waybill_of
 from controller.journal.reader import SEQ_MAX, NotAJournal, decode
 from controller.journal.records import FILE_HEADER, FileHeader
 
@@ -102,7 +103,7 @@ class VirtualDisk:
         file.records.extend(stored)
         file.notes.extend(notes)
         for note in notes:
-            self._passes.setdefault(note.list_key, {})[note.pass_no] = note.end
+            self._passes.setdefault(note.waybill, {})[note.pass_no] = note.end
 
     def release_ballast(self) -> bool:
         """Make the room that was kept for the holds. False if it is used up."""
@@ -112,8 +113,8 @@ class VirtualDisk:
         return had
 
     def earlier_passes(self, list_key: str) -> tuple[EarlierPass, ...]:
-        """Every pass of a list, as `controller.journal.earlier_passes` answers."""
-        ends = self._passes.get(list_key, {})
+        """Every pass of a list's waybill, as `controller.journal.earlier_passes` answers."""
+        ends = self._passes.get(waybill_of(list_key), {})
         return tuple(EarlierPass(pass_no, PassEnd(ends[pass_no])) for pass_no in sorted(ends))
 
     def rot(self, file: VirtualFile, index: int, byte: int) -> None:

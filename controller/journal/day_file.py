@@ -1,4 +1,4 @@
-"""One journal file: a SQLite database with the records and an index of passes by list.
+"""One journal file: a SQLite database with the records and an index of passes by label.
 
 The index is not in the chain, and a look-up rests on it: it is stored twice, and who asks compares.
 
@@ -41,23 +41,25 @@ CREATE TABLE records(
     hash BLOB NOT NULL
 ) STRICT;
 CREATE TABLE passes(
+    waybill TEXT NOT NULL,
     list_key TEXT NOT NULL,
     pass_no INTEGER NOT NULL,
     end INTEGER NOT NULL,
     journal_seq INTEGER NOT NULL,
-    PRIMARY KEY (list_key, pass_no)
+    PRIMARY KEY (waybill, list_key, pass_no)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX passes_twin ON passes(list_key, end);
+CREATE INDEX passes_twin ON passes(waybill, end);
 """
 # The passes as their table holds them, and as their twin does, each read from its own pages alone.
 PASSES = "passes INDEXED BY sqlite_autoindex_passes_1"
 PASSES_TWIN = "passes INDEXED BY passes_twin"
-# A file from before the twin has no row for this.
-HAS_TWIN = "SELECT 1 FROM sqlite_schema WHERE name = 'passes_twin'"
+# A file from before labels were looked up by waybill has no row for this, and no twin that is asked. In
+# any case of letters: a rotten bit must not make an old file of a new one.
+HAS_WAYBILLS = "SELECT 1 FROM pragma_table_info('passes') WHERE name = 'waybill' COLLATE NOCASE"
 _INSERT = "INSERT INTO records VALUES (?, ?, ?, ?, ?)"
 # A revocation (a second verdict) leaves the pass as it is; an outcome always comes after the verdict.
 _NOTE_PASS = """
-INSERT INTO passes VALUES (?, ?, ?, ?)
+INSERT INTO passes VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET end = excluded.end, journal_seq = excluded.journal_seq
 """
 
@@ -68,8 +70,12 @@ class JournalBusy(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class PassNote:
-    """A row of the index: how a pass of a list stands after record `journal_seq` (end: PassEnd)."""
+    """A row of the index: how a pass of a list stands after record `journal_seq` (end: PassEnd).
 
+    `waybill` is what the label on the box bears: it is sought by that, whoever declared what for it.
+    """
+
+    waybill: str
     list_key: str
     pass_no: int
     end: int
@@ -189,9 +195,8 @@ class DayFile:
         self._db.execute("BEGIN IMMEDIATE")
         try:
             self._db.executemany(_INSERT, rows)
-            self._db.executemany(
-                _NOTE_PASS, [(n.list_key, n.pass_no, n.end, n.journal_seq) for n in notes]
-            )
+            noted = [(n.waybill, n.list_key, n.pass_no, n.end, n.journal_seq) for n in notes]
+            self._db.executemany(_NOTE_PASS, noted)
             self._db.execute("COMMIT")
         except apsw.Error:
             if self._db.in_transaction:

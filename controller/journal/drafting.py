@@ -140,4 +140,4 @@ def _header_body(header: records.FileHeader, head: Head) -> bytes:
 
 def _pass_note(message: CommitVerdict | RecordOutcome, journal_seq: int) -> PassNote:
     end = message.end if isinstance(message, RecordOutcome) else PassEnd.OPEN
-    return PassNote(message.list_key, message.pass_no, int(end), journal_seq)
+    return PassNote(message.waybill, message.list_key, message.pass_no, int(end), journal_seq)

@@ -14,7 +14,13 @@ import apsw
 
 from controller.journal import records
 from controller.journal.chain import Record
-from controller.journal.day_file import day_of, journal_files, order_of
+from controller.journal.day_file import (
+    day_of,
+    files_set_aside,
+    journal_files,
+    name_before,
+    order_of,
+)
 
 READ_RECORDS_MAX = 1_000
 _BUSY_MS = 2_000
@@ -175,11 +181,18 @@ def read_directory(directory: Path, after_seq: int = 0) -> Iterator[Record]:
         follower.close()
 
 
-def files_since(directory: Path, days_back: int) -> list[Path]:
-    """The files of the newest day and of the `days_back` days with files before it, newest first."""
+def files_since(directory: Path, days_back: int) -> tuple[list[Path], list[Path]]:
+    """The files of the newest day and of the `days_back` days with files before it, newest first; and those
+    of the same days that were set aside."""
     files = _files(directory)
-    days = sorted({day_of(path) for path in files})[-(days_back + 1) :]
-    return [path for path in reversed(files) if day_of(path) in days]
+    # Looked for second: one that is set aside in between is seen twice, and not never.
+    aside = files_set_aside(directory) if directory.is_dir() else []
+    day = {path: day_of(name_before(path)) for path in (*files, *aside)}
+    days = sorted(set(day.values()))[-(days_back + 1) :]
+    return (
+        [path for path in reversed(files) if day[path] in days],
+        [path for path in reversed(aside) if day[path] in days],
+    )
 
 
 def _files(directory: Path) -> list[Path]:

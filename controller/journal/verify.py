@@ -13,14 +13,14 @@ from controller.core.commands import CommitVerdict, RecordOutcome
 from controller.core.vocabulary import PassEnd
 from controller.journal import records
 from controller.journal.chain import GENESIS, Head, Record, fits, follows
-from controller.journal.day_file import HAS_TWIN, PASSES, PASSES_TWIN, journal_files
+from controller.journal.day_file import HAS_WAYBILLS, PASSES, PASSES_TWIN, journal_files
 from controller.journal.diagnosis import Damage, Finding, name_damage
 from controller.journal.keys import PublicKeys
 from controller.journal.reader import JournalReader, NotAJournal, decode
 from controller.wire import WireError
 
-_PASSES_ALONE = f"SELECT list_key, pass_no, end FROM {PASSES}"
-_TWIN_ALONE = f"SELECT list_key, pass_no, end FROM {PASSES_TWIN}"
+_PASSES_ALONE = f"SELECT waybill, list_key, pass_no, end FROM {PASSES}"
+_TWIN_ALONE = f"SELECT waybill, list_key, pass_no, end FROM {PASSES_TWIN}"
 # One statement, since the writer may commit between two.
 _TWINS_DISAGREE = (
     f"SELECT list_key FROM ({_PASSES_ALONE} EXCEPT {_TWIN_ALONE}) UNION"
@@ -103,7 +103,7 @@ class _Walk:
         self._line = ""
         self._header_hash = b""
         self._kept_met = False
-        self._passes: dict[tuple[str, int], tuple[int, int]] = {}
+        self._passes: dict[tuple[str, str, int], tuple[int, int]] = {}
         self.records = 0
         self.head = GENESIS
         self.signed_seq = 0
@@ -186,7 +186,8 @@ class _Walk:
             self._check_signature(record, content, previous)
         elif isinstance(content, CommitVerdict | RecordOutcome) and content.list_key:
             end = content.end if isinstance(content, RecordOutcome) else PassEnd.OPEN
-            self._passes[content.list_key, content.pass_no] = (int(end), record.journal_seq)
+            key = (content.waybill, content.list_key, content.pass_no)
+            self._passes[key] = (int(end), record.journal_seq)
 
     def _check_signature(
         self, record: Record, checkpoint: records.Checkpoint, previous: Head
@@ -207,19 +208,22 @@ class _Walk:
         raise _Bad(record.journal_seq, Damage.SIGNATURE, why)
 
     def _check_index(self, reader: JournalReader) -> None:
-        rows = reader.select(f"SELECT list_key, pass_no, end, journal_seq FROM {PASSES}")
-        if any(tuple(map(type, row)) != (str, int, int, int) for row in rows):
+        by_waybill, told, waybill = bool(reader.select(HAS_WAYBILLS)), self._passes, "waybill"
+        if not by_waybill:  # a file from before: no waybill in its index, and no twin that is asked
+            told, waybill = {("", *key[1:]): stands for key, stands in told.items()}, "''"
+        rows = reader.select(f"SELECT {waybill}, list_key, pass_no, end, journal_seq FROM {PASSES}")
+        if any(tuple(map(type, row)) != (str, str, int, int, int) for row in rows):
             why = "the index of passes holds something that no writer of ours stores"
             raise _Bad(self.head.journal_seq, Damage.INDEX, why)
-        found = {(row[0], row[1]): (row[2], row[3]) for row in rows}
+        found = {row[:3]: row[3:] for row in rows}
         # A file that is being written may have gained rows since its last record was read.
         known = {key: row for key, row in found.items() if row[1] <= self.head.journal_seq}
-        for key in known.keys() | self._passes.keys():
-            if known.get(key) != self._passes.get(key) and key not in found.keys() - known.keys():
-                why = f"the index of passes disagrees with the records about {key[0]}"
+        for key in known.keys() | told.keys():
+            if known.get(key) != told.get(key) and key not in found.keys() - known.keys():
+                why = f"the index of passes disagrees with the records about {key[1]}"
                 raise _Bad(self.head.journal_seq, Damage.INDEX, why)
 
-        for (list_key,) in reader.select(_TWINS_DISAGREE) if reader.select(HAS_TWIN) else ():
+        for (list_key,) in reader.select(_TWINS_DISAGREE) if by_waybill else ():
             why = f"the index of passes disagrees with its twin about {list_key}"
             raise _Bad(self.head.journal_seq, Damage.INDEX, why)
 

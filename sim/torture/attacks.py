@@ -76,11 +76,11 @@ def write(path: Path, content: Records) -> None:
         db.execute("DELETE FROM passes")
         rows = [(r.journal_seq, r.at_ns, r.kind, r.body, r.hash) for r in content]
         db.executemany("INSERT INTO records VALUES (?, ?, ?, ?, ?)", rows)
-        db.executemany("INSERT OR REPLACE INTO passes VALUES (?, ?, ?, ?)", _index_of(content))
+        db.executemany("INSERT OR REPLACE INTO passes VALUES (?, ?, ?, ?, ?)", _index_of(content))
     db.close()
 
 
-def _index_of(content: Records) -> list[tuple[str, int, int, int]]:
+def _index_of(content: Records) -> list[tuple[str, str, int, int, int]]:
     rows = []
     for record in content:
         try:
@@ -89,7 +89,8 @@ def _index_of(content: Records) -> list[tuple[str, int, int, int]]:
             continue
         if isinstance(message, CommitVerdict | RecordOutcome) and message.list_key:
             end = message.end if isinstance(message, RecordOutcome) else PassEnd.OPEN
-            rows.append((message.list_key, message.pass_no, int(end), record.journal_seq))
+            key = (message.waybill, message.list_key, message.pass_no)
+            rows.append((*key, int(end), record.journal_seq))
     return rows
 
 
@@ -377,6 +378,6 @@ ATTACKS = (
     ),
     Attack(
         "invent a pass",
-        partial(change_index, statement="INSERT INTO passes VALUES ('LC/X/C1', 1, 3, 5)"),
+        partial(change_index, statement="INSERT INTO passes VALUES ('X', 'LC/X/C1', 1, 3, 5)"),
     ),
 )

@@ -52,7 +52,7 @@ def until_unanswered(reader: StoreReader, delivered: Delivered) -> list[ListChan
 @pytest.mark.parametrize("for_good", [False, True])
 def test_news_that_fell_on_an_unreadable_journal_is_told(tmp_path: Path, for_good: bool) -> None:
     """Another line's newest file is damaged; customs takes a release back before that line's start sets
-    the file aside (or never does)."""
+    the file aside and a person moves it away (or never does)."""
     path = tmp_path / "lists.db"
     ours, other = tmp_path / "journal" / "L1", tmp_path / "journal" / "L2"
     ours.mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_news_that_fell_on_an_unreadable_journal_is_told(tmp_path: Path, for_goo
         # between two answers the reader has looked at the changes
         heard = [news for _ in range(3) for news in until_unanswered(reader, delivered)]
         if not for_good:
-            damaged.rename(other / "20260115.journal.corrupt-1")
+            damaged.rename(tmp_path / "20260115.journal.corrupt-1")
         while not heard:
             told = delivered.get(timeout=5)
             heard += [told] if isinstance(told, ListChanged) else []

@@ -146,7 +146,7 @@ IDENTITY_BUGS: tuple[Mutant, ...] = (
         "controller/journal/earlier_passes.py",
         '    return (label + "/", label + "0") if',
         '    return (list_key, list_key + "\\0") if',
-        "a released label is unknown when it is declared anew under another copNo",
+        "a label released before an upgrade is unknown when it is declared anew under another copNo",
     ),
     Mutant(
         "missing / zero / negative / stuck weight",

@@ -7,6 +7,7 @@ from tests.mutants.line_bugs import LINE_BUGS
 from tests.mutants.parcel_bugs import PARCEL_BUGS
 from tests.mutants.planted import Mutant
 from tests.mutants.plc_bugs import PLC_BUGS
+from tests.mutants.store_bugs import STORE_BUGS
 from tests.mutants.wire_bugs import WIRE_BUGS
 
 MUTANTS: tuple[Mutant, ...] = (
@@ -17,4 +18,5 @@ MUTANTS: tuple[Mutant, ...] = (
     *LABEL_BUGS,
     *PLC_BUGS,
     *JOURNAL_BUGS,
+    *STORE_BUGS,
 )
