@@ -3,7 +3,7 @@
 import pytest
 
 from controller.core import events as e
-from controller.core.commands import Command
+from controller.core.commands import Command, RecordOutcome
 from controller.core.parcel import ParcelState
 from controller.core.vocabulary import (
     BeltCause,
@@ -14,6 +14,7 @@ from controller.core.vocabulary import (
     LineState,
     LinkFault,
     PassEnd,
+    PlcStateBit,
     Reason,
 )
 from tests.core.story import BOOT, SESSION, SETTINGS, Line, facts, sent_in
@@ -259,3 +260,29 @@ def test_a_late_code_in_parts_is_a_code_whatever_comes_between(between: bool) ->
         told += line.record(4_701, e.CodeRead, 1, 1, 2, 0, 1, 0, "6901234567892")
     told += line.record(4_702, e.CodeRead, 1, 1, 1, 1, 2, 0, long[28:])
     assert [sent.destination for sent in sent_in(told)] == [D.HOLD]
+
+
+# --- what an abort alone does not do ---------------------------------------------------------------
+
+
+def test_a_parcel_that_was_on_the_belt_in_an_emergency_stop_is_held_after_clear() -> None:
+    """The abort takes releases back; this parcel had none yet, and hands were at the belt."""
+    line = Line()
+    line.induct(100, 1)
+    line.tell(200, e.PlcStateSeen(PlcStateBit.EMERGENCY_STOP, 0))
+    line.tell(300, e.PlcStateSeen(0, 0))
+    line.tell(310, e.LineRequested(LineRequest.CLEAR, "chief"))
+    assert line.core.state.state is LineState.EXECUTE
+    assert line.core.state.parcels[1].state is ParcelState.HELD
+
+
+def test_the_pass_of_a_body_whose_lane_record_was_lost_ends_when_it_is_carried_off() -> None:
+    """Else its label would be on the belt for good, and the same parcel laid on again never released."""
+    line = Line()
+    line.lists["W1"] = ()
+    line.until_verdict(0, 1)
+    line.lists["W1"] = (facts("W1"),)
+    far = 2 * SETTINGS.belt_end_mm + 1  # ms at 1 m/s
+    told = line.record(far, e.Inducted, 1, 2, U32_MAX)
+    assert [each.pass_no for each in told if isinstance(each, RecordOutcome)] == [1]
+    assert list(line.core.state.parcels) == [2]
